@@ -1,0 +1,50 @@
+//! Time comes in as a value: nothing below the face reads a clock.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Microseconds since 1970-01-01 00:00 UTC.
+pub type Timestamp = i64;
+
+/// Where a store takes the time from.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
+    }
+}
+
+/// A clock that stands still until it is told to move: for tests and replays.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(micros(by), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A duration in microseconds, saturating at the end of time.
+pub(crate) fn micros(duration: Duration) -> Timestamp {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
