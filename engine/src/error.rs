@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Result of every fallible call of the engine.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong.
 #[derive(Debug, thiserror::Error)]

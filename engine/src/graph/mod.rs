@@ -1,1 +1,25 @@
-//! Room.
+//! Nearest neighbours: our own HNSW (Malkov & Yashunin 2018, "Efficient and robust approximate nearest
+//! neighbor search using Hierarchical Navigable Small World graphs") over compact codes, and exact scans.
+//!
+//! Works on views of bytes and knows neither files nor where the bytes live:
+//! `build` makes a graph, `repair` links in what a search could not reach, `walk` is the one traversal
+//! that building and searching share, `search` answers a query, `scan` answers it exactly.
+
+mod build;
+mod pool;
+mod prune;
+mod query;
+mod repair;
+mod rng;
+mod scan;
+mod search;
+mod tail;
+mod view;
+mod walk;
+
+pub(crate) use build::{BuildParams, BuiltGraph, Cancelled, CodeTable, build};
+pub(crate) use query::{Accept, DEFAULT_WIDTH, Effort, Found, Scratch};
+pub(crate) use repair::reachable;
+pub(crate) use search::search;
+pub(crate) use tail::{TailRow, scan_rows};
+pub(crate) use view::{Layout, NO_LINK, Owners, Upper, View};

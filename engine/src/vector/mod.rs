@@ -1,1 +1,18 @@
-//! Room.
+//! What a distance is: metrics over prepared vectors, compact codes, and the hot loop over them.
+
+mod aligned;
+mod code;
+pub(crate) mod kernel;
+mod metric;
+mod probe;
+
+pub(crate) use aligned::AlignedBytes;
+pub(crate) use code::{CodeKind, CodeMeta, MAX_DIM, encode, sum_of_squares};
+pub(crate) use kernel::{Kernel, Task, dispatch, prefetch};
+pub use metric::Metric;
+pub(crate) use probe::{CentreScratch, Probe, Scorer};
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "Wisen's files are little-endian and mapped as they are: big-endian machines are not supported"
+);

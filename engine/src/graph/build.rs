@@ -1,0 +1,430 @@
+//! Building a graph: insertion by several threads (Algorithm 1), the diversity rule in both directions.
+//!
+//! Distances are squared Euclidean distances between decoded codes, whatever the metric: for unit vectors
+//! that is the order of the cosine. For the inner product each point gets one more coordinate
+//! `sqrt(R^2 - |x|^2)`, R the largest length (Bachrach et al. 2014, "Speeding up the Xbox recommender
+//! system using a Euclidean transformation for inner-product spaces", section 3.2): neighbours by distance
+//! then lead to the largest inner products, and every point is near some other. A query has 0 there, so a
+//! search needs nothing of it and it is not stored.
+//!
+//! One thread, the same seed and the same input give the same graph on every platform: the products are
+//! exact integers, and the rest is plain f32 arithmetic in a fixed order.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, dispatch, encode, prefetch};
+
+use super::pool::{Entry, Pool, Visited};
+use super::prune::select_diverse;
+use super::repair::repair;
+use super::rng::Rng;
+use super::view::NO_LINK;
+use super::walk::{Layer, descend, walk};
+
+/// Levels above this are cut off: with M of 2 or more, no graph of 2^31 nodes has a use for them.
+const MAX_LEVEL: u8 = 31;
+
+/// How graphs are built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BuildParams {
+    /// Links per node on the upper layers, twice as many on layer 0. 2 to 128.
+    pub m: usize,
+    /// Width of the search that finds a new node's neighbours.
+    pub ef_construction: usize,
+    /// A space of fewer nodes is stored for exact scans.
+    pub graph_from: usize,
+    /// Decides levels and insertion order.
+    pub seed: u64,
+}
+
+impl Default for BuildParams {
+    fn default() -> Self {
+        BuildParams { m: 16, ef_construction: 200, graph_from: 1024, seed: 0x5EED }
+    }
+}
+
+/// The caller asked for the build to stop.
+#[derive(Debug)]
+pub(crate) struct Cancelled;
+
+/// A finished graph over nodes 0..n; see `Upper` for the layers above 0.
+#[derive(Debug, Default)]
+pub(crate) struct BuiltGraph {
+    /// `2M` links per node, [`NO_LINK`] in unused places at the end of a row.
+    pub links: Vec<u32>,
+    pub entry: u32,
+    pub counts: Vec<u32>,
+    pub records: Vec<u32>,
+    pub upper_links: Vec<u32>,
+    /// Nodes that had to be linked in after the build.
+    pub repaired: u64,
+}
+
+/// The codes of all nodes of a space, and what distances between them need.
+pub(crate) struct CodeTable {
+    kind: CodeKind,
+    span: usize,
+    bytes: AlignedBytes,
+    metas: Vec<CodeMeta>,
+    /// Squared length of the decoded code.
+    norms: Vec<f32>,
+    /// The coordinate added for the inner product; empty for the other metrics.
+    heights: Vec<f32>,
+}
+
+impl CodeTable {
+    /// Codes `vectors` (rows of `dim`) less `mean` (empty: nothing is taken off).
+    pub(crate) fn new<'a>(
+        metric: Metric,
+        dim: usize,
+        mean: &[f32],
+        vectors: impl ExactSizeIterator<Item = &'a [f32]>,
+    ) -> CodeTable {
+        let kind = CodeKind::for_dim(dim);
+        let span = kind.padded_len(dim);
+        let mut bytes = AlignedBytes::zeroed(vectors.len() * span);
+        let (mut metas, mut norms) = (Vec::with_capacity(vectors.len()), Vec::with_capacity(vectors.len()));
+        let mut lengths = Vec::new();
+        let mut centred = vec![0f32; dim];
+        for (v, code) in vectors.zip(bytes.chunks_exact_mut(span.max(1))) {
+            let coded = if mean.is_empty() {
+                v
+            } else {
+                centred.iter_mut().zip(v).zip(mean).for_each(|((c, x), m)| *c = x - m);
+                &centred
+            };
+            let meta = encode(kind, coded, code);
+            norms.push(match kind {
+                CodeKind::F32 => meta.norm2,
+                CodeKind::I8 => {
+                    let sum: i64 = code.iter().map(|&c| i64::from(c.cast_signed()).pow(2)).sum();
+                    meta.scale * meta.scale * sum as f32
+                }
+            });
+            metas.push(meta);
+            if metric == Metric::Dot {
+                lengths.push(v.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>());
+            }
+        }
+        let most = lengths.iter().fold(0f64, |a, &b| a.max(b));
+        let heights = lengths.iter().map(|l| (most - l).max(0.0).sqrt() as f32).collect();
+        CodeTable { kind, span, bytes, metas, norms, heights }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.metas.len()
+    }
+
+    /// The code of a node, padded.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(crate) fn code(&self, node: u32) -> &[u8] {
+        &self.bytes[node as usize * self.span..][..self.span]
+    }
+
+    pub(crate) fn meta(&self, node: u32) -> &CodeMeta {
+        &self.metas[node as usize]
+    }
+
+    /// Squared distance; 0 for equal codes, never negative.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(super) fn distance<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
+        let (ma, mb) = (&self.metas[a as usize], &self.metas[b as usize]);
+        let flat = match self.kind {
+            CodeKind::F32 => squared_distance(self.code(a), self.code(b)),
+            CodeKind::I8 => {
+                let dot = kernel.dot_codes(self.code(a), self.code(b), mb.sum128);
+                self.norms[a as usize] + self.norms[b as usize] - 2.0 * (ma.scale * mb.scale) * dot as f32
+            }
+        };
+        (flat + self.rise(a, b)).max(0.0)
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    fn rise(&self, a: u32, b: u32) -> f32 {
+        if self.heights.is_empty() {
+            return 0.0;
+        }
+        let rise = self.heights[a as usize] - self.heights[b as usize];
+        rise * rise
+    }
+}
+
+fn squared_distance(a: &[u8], b: &[u8]) -> f32 {
+    let (a, b): (&[f32], &[f32]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+}
+
+/// The graph while threads write to it. Rows are atomics: a reader may see a row half rewritten, which
+/// shows it nodes that were or will be neighbours; writers of a row hold its node's lock.
+struct Builder<'a> {
+    table: &'a CodeTable,
+    m: usize,
+    ef: usize,
+    ground: Vec<AtomicU32>,
+    /// Where the rows of a node's upper layers begin in `upper`.
+    upper_at: Vec<u32>,
+    upper: Vec<AtomicU32>,
+    levels: Vec<u8>,
+    locks: Vec<Mutex<()>>,
+    /// Entry point and its level.
+    top: Mutex<(u32, u8)>,
+}
+
+impl Builder<'_> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    fn row(&self, node: u32, level: u8) -> &[AtomicU32] {
+        if level == 0 {
+            &self.ground[node as usize * 2 * self.m..][..2 * self.m]
+        } else {
+            &self.upper[self.upper_at[node as usize] as usize + (level as usize - 1) * self.m..][..self.m]
+        }
+    }
+
+    /// Links `from` to `to`; a full row is chosen anew by the diversity rule.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "compiled for each kernel")]
+    fn link<K: Kernel>(&self, kernel: K, level: u8, from: u32, to: u32, distance: f32, room: &mut Room) {
+        let _guard = self.locks[from as usize].lock();
+        let row = self.row(from, level);
+        room.candidates.clear();
+        for slot in row {
+            match slot.load(Relaxed) {
+                n if n == to => return,
+                NO_LINK => {
+                    slot.store(to, Relaxed);
+                    return;
+                }
+                n => room.candidates.push((0.0, n)),
+            }
+        }
+        for c in &mut room.candidates {
+            c.0 = self.table.distance(kernel, c.1, from);
+        }
+        room.candidates.push((distance, to));
+        sort(&mut room.candidates);
+        let pair = |a, b| self.table.distance(kernel, a, b);
+        select_diverse(&room.candidates, row.len(), pair, &mut room.kept);
+        for (i, slot) in row.iter().enumerate() {
+            slot.store(room.kept.get(i).map_or(NO_LINK, |k| k.1), Relaxed);
+        }
+    }
+
+    /// Algorithm 1.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "compiled for each kernel")]
+    fn insert<K: Kernel>(&self, kernel: K, node: u32, worker: &mut Worker) {
+        let level = self.levels[node as usize];
+        let mut top = self.top.lock();
+        let (entry, highest) = *top;
+        // Whoever raises the top holds it till its links stand; the others go on.
+        let held = if level > highest {
+            Some(&mut top)
+        } else {
+            drop(top);
+            None
+        };
+        worker.query.clear();
+        worker.query.extend_from_slice(self.table.code(node));
+        if self.table.kind == CodeKind::I8 {
+            // i8 to u8 + 128; the padding too, which is harmless as the codes hold 0 there.
+            worker.query.iter_mut().for_each(|q| *q ^= 0x80);
+        }
+        let layer = |level| BuildLayer { builder: self, kernel, level, node, query: &worker.query };
+        let mut at = (entry, layer(0).score(entry));
+        for l in (level + 1..=highest).rev() {
+            at = descend(&layer(l), at.0, at.1, &mut 0);
+        }
+        for l in (0..=level.min(highest)).rev() {
+            worker.pool.reset(self.ef);
+            worker.visited.reset(self.table.len());
+            worker.visited.insert(node);
+            worker.visited.insert(at.0);
+            worker.pool.insert(Entry::new(at.1, at.0));
+            walk(&layer(l), &mut worker.pool, &mut worker.visited, &mut worker.fresh);
+            let entries = worker.pool.entries();
+            at = (entries[0].node(), entries[0].score());
+            worker.near.clear();
+            worker.near.extend(entries.iter().map(|e| (-e.score(), e.node())));
+            let pair = |a, b| self.table.distance(kernel, a, b);
+            select_diverse(&worker.near, self.m, pair, &mut worker.chosen);
+            for &(d, other) in &worker.chosen {
+                self.link(kernel, l, node, other, d, &mut worker.room);
+            }
+            for &(d, other) in &worker.chosen {
+                self.link(kernel, l, other, node, d, &mut worker.room);
+            }
+        }
+        if let Some(top) = held {
+            **top = (node, level);
+        }
+    }
+}
+
+pub(super) fn sort(candidates: &mut [(f32, u32)]) {
+    candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+}
+
+/// A layer of the growing graph, scored against one of its nodes.
+struct BuildLayer<'a, K> {
+    builder: &'a Builder<'a>,
+    kernel: K,
+    level: u8,
+    node: u32,
+    query: &'a [u8],
+}
+
+#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
+impl<K: Kernel> Layer for BuildLayer<'_, K> {
+    #[inline(always)]
+    fn each(&self, node: u32, mut f: impl FnMut(u32)) {
+        for slot in self.builder.row(node, self.level) {
+            match slot.load(Relaxed) {
+                NO_LINK => break,
+                n => f(n),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn score(&self, other: u32) -> f32 {
+        let t = self.builder.table;
+        let flat = match t.kind {
+            CodeKind::F32 => squared_distance(self.query, t.code(other)),
+            CodeKind::I8 => {
+                let meta = &t.metas[other as usize];
+                let dot = self.kernel.dot(self.query, t.code(other)).wrapping_sub(meta.sum128);
+                t.norms[self.node as usize] + t.norms[other as usize]
+                    - 2.0 * (t.metas[self.node as usize].scale * meta.scale) * dot as f32
+            }
+        };
+        -(flat + t.rise(self.node, other)).max(0.0)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, node: u32) {
+        prefetch(self.builder.table.code(node));
+    }
+
+    #[inline(always)]
+    fn prefetch_links(&self, _node: u32) {}
+}
+
+#[derive(Default)]
+struct Room {
+    candidates: Vec<(f32, u32)>,
+    kept: Vec<(f32, u32)>,
+}
+
+#[derive(Default)]
+struct Worker {
+    pool: Pool,
+    visited: Visited,
+    fresh: Vec<u32>,
+    query: Vec<u8>,
+    near: Vec<(f32, u32)>,
+    chosen: Vec<(f32, u32)>,
+    room: Room,
+}
+
+/// What one thread does: takes nodes in the shuffled order until none is left.
+struct Insertions<'a> {
+    builder: &'a Builder<'a>,
+    order: &'a [u32],
+    next: &'a AtomicUsize,
+    cancel: &'a AtomicBool,
+}
+
+impl Task for Insertions<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) {
+        let mut worker = Worker::default();
+        while !self.cancel.load(Relaxed) {
+            let Some(&node) = self.order.get(self.next.fetch_add(1, Relaxed)) else { return };
+            self.builder.insert(kernel, node, &mut worker);
+        }
+    }
+}
+
+/// Builds a graph over at least one node, on the threads of `pool`.
+pub(crate) fn build(
+    table: &CodeTable,
+    params: &BuildParams,
+    pool: &rayon::ThreadPool,
+    cancel: &AtomicBool,
+) -> Result<BuiltGraph, Cancelled> {
+    let m = params.m;
+    let mut rng = Rng::new(params.seed);
+    let n = table.len() as u32;
+    let order = rng.order(n);
+    // Levels are geometric with ratio 1/M (the paper's mL = 1/ln M).
+    let scale = 1.0 / (m as f64).ln();
+    let levels: Vec<u8> =
+        (0..n).map(|_| ((-rng.unit().ln() * scale) as u64).min(u64::from(MAX_LEVEL)) as u8).collect();
+    let mut upper_len = 0u32;
+    let upper_at = levels
+        .iter()
+        .map(|&l| {
+            let at = upper_len;
+            upper_len += u32::from(l) * m as u32;
+            at
+        })
+        .collect();
+    let empty = |len: usize| (0..len).map(|_| AtomicU32::new(NO_LINK)).collect::<Vec<_>>();
+    let builder = Builder {
+        table,
+        m,
+        ef: params.ef_construction.max(m),
+        ground: empty(n as usize * 2 * m),
+        upper_at,
+        upper: empty(upper_len as usize),
+        locks: (0..n).map(|_| Mutex::new(())).collect(),
+        top: Mutex::new((order[0], levels[order[0] as usize])),
+        levels,
+    };
+    let next = AtomicUsize::new(1);
+    pool.scope(|s| {
+        for _ in 0..pool.current_num_threads() {
+            let task = Insertions { builder: &builder, order: &order, next: &next, cancel };
+            s.spawn(move |_| dispatch(task));
+        }
+    });
+    if cancel.load(Relaxed) {
+        return Err(Cancelled);
+    }
+    let mut graph = finish(builder);
+    graph.repaired = repair(table, &mut graph.links, 2 * m, graph.entry);
+    Ok(graph)
+}
+
+/// Turns the atomics into rows, and the upper layers into records, the highest first.
+fn finish(b: Builder<'_>) -> BuiltGraph {
+    let (entry, highest) = *b.top.lock();
+    let mut records: Vec<u32> = (0..b.levels.len() as u32).filter(|&n| b.levels[n as usize] > 0).collect();
+    records.sort_by_key(|&n| (std::cmp::Reverse(b.levels[n as usize]), n != entry, n));
+    let mut record_of = vec![NO_LINK; b.levels.len()];
+    for (r, &n) in records.iter().enumerate() {
+        record_of[n as usize] = r as u32;
+    }
+    let mut counts = Vec::new();
+    let mut upper_links = Vec::new();
+    for level in 1..=highest {
+        let count = records.partition_point(|&n| b.levels[n as usize] >= level);
+        counts.push(count as u32);
+        for &n in &records[..count] {
+            upper_links.extend(b.row(n, level).iter().map(|s| match s.load(Relaxed) {
+                NO_LINK => NO_LINK,
+                other => record_of[other as usize],
+            }));
+        }
+    }
+    let links = b.ground.into_iter().map(AtomicU32::into_inner).collect();
+    BuiltGraph { links, entry, counts, records, upper_links, repaired: 0 }
+}

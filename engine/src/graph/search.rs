@@ -1,0 +1,201 @@
+//! Answering a query from one space: by walking its graph, or by an exact scan where that is cheaper or
+//! the only way to keep the promise of `want` results.
+
+use crate::vector::{Kernel, Probe, Scorer, Task, dispatch};
+
+use super::pool::Entry;
+use super::query::{Accept, Effort, Found, Scratch, keep};
+use super::scan::scan;
+use super::view::{Above, Ground, View};
+use super::walk::{descend, walk};
+
+/// A walk scores about this many nodes for each place in its pool (measured: 8 to 14 on sentence
+/// embeddings); what it costs is compared with a scan by it.
+const SCORED_PER_WIDTH: usize = 10;
+
+/// A pool that ends within the error of the codes is widened up to this many times the width asked for.
+const MOST_WIDENING: usize = 32;
+
+/// Appends to `out` the best `want` acceptable owners by (similarity descending, id ascending); fewer only
+/// if the space has fewer. `width` is the ef of the walk. `vector` gives the full vector of a node, or
+/// says what is wrong with it.
+#[allow(clippy::too_many_arguments, reason = "the one door; callers go through Space::search")]
+pub(crate) fn search<'v, E>(
+    view: &View<'_>,
+    probe: &Probe,
+    want: usize,
+    width: usize,
+    accept: Accept<'_>,
+    scratch: &mut Scratch,
+    effort: &mut Effort,
+    out: &mut Vec<Found>,
+    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+) -> Result<(), E> {
+    let nodes = view.nodes as usize;
+    if want == 0 || nodes == 0 {
+        return Ok(());
+    }
+    let mut width = width.max(want);
+    let most = width.saturating_mul(MOST_WIDENING);
+    if let Accept::Only(set) = accept {
+        let owners = view.owners.ids.len();
+        let allowed = usize::try_from(set.len()).unwrap_or(usize::MAX).min(owners);
+        if allowed == 0 {
+            return Ok(());
+        }
+        // A walk has to be widened by owners / allowed; a scan scores `allowed`. Take the cheaper.
+        let widened = (width.saturating_mul(owners) / allowed).max(width);
+        if !view.has_graph() || allowed <= widened.saturating_mul(SCORED_PER_WIDTH) {
+            return scan_set(view, probe, want, accept, scratch, effort, out, vector);
+        }
+        width = widened;
+    }
+    while view.has_graph() && width.saturating_mul(SCORED_PER_WIDTH) < nodes {
+        let scorer = probe.scorer(view.mean, &mut scratch.centre);
+        let room = Room { pool: &mut scratch.pool, visited: &mut scratch.visited, fresh: &mut scratch.fresh };
+        let (scored, rows) = dispatch(Walk { view, scorer, width, room });
+        effort.graph_searches += 1;
+        effort.distances += scored;
+        effort.bytes +=
+            scored * (view.layout.stride - view.layout.code_at) as u64 + rows * view.layout.code_at as u64;
+
+        let (pool, found) = (&scratch.pool, &mut scratch.found);
+        let seen = rerank(view, probe, &scorer, want, accept, pool.entries(), found, effort, &vector)?;
+        // Everything reachable was seen and it was not enough: only a scan can tell whether there is more.
+        if !pool.is_full() && found.len() < want {
+            break;
+        }
+        let enough = match accept {
+            Accept::All => found.len() >= want,
+            // Twice as many as wanted, so that the last one is not the worst of an almost empty pool.
+            _ => found.len() >= want && seen.accepted >= (2 * want).min(pool.entries().len()),
+        };
+        if enough && (!seen.saturated || width >= most) {
+            out.extend_from_slice(found);
+            return Ok(());
+        }
+        let short = if enough { 4 } else { (2 * want).div_ceil(seen.accepted.max(1)).clamp(2, 64) };
+        width = width.saturating_mul(short);
+    }
+    scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, vector)
+}
+
+/// Exact scan of the nodes that ids of a set own.
+#[allow(clippy::too_many_arguments, reason = "as search")]
+fn scan_set<'v, E>(
+    view: &View<'_>,
+    probe: &Probe,
+    want: usize,
+    accept: Accept<'_>,
+    scratch: &mut Scratch,
+    effort: &mut Effort,
+    out: &mut Vec<Found>,
+    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+) -> Result<(), E> {
+    let owners = view.owners;
+    match accept {
+        Accept::Only(set) if (set.len() as usize) < owners.ids.len() => {
+            // Two ids may own one node; each node is to be scanned once.
+            let mut visited = std::mem::take(&mut scratch.visited);
+            visited.reset(view.nodes as usize);
+            let nodes = set.iter().filter_map(|id| owners.node(id)).filter(|&n| visited.insert(n));
+            let result = scan(view, probe, nodes, want, accept, scratch, effort, out, vector);
+            scratch.visited = visited;
+            result
+        }
+        _ => scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, vector),
+    }
+}
+
+struct Room<'a> {
+    pool: &'a mut super::pool::Pool,
+    visited: &'a mut super::pool::Visited,
+    fresh: &'a mut Vec<u32>,
+}
+
+/// One walk from the entry point down (Algorithm 5), leaving its pool.
+struct Walk<'a> {
+    view: &'a View<'a>,
+    scorer: Scorer<'a>,
+    width: usize,
+    room: Room<'a>,
+}
+
+impl Task for Walk<'_> {
+    /// Nodes scored, rows read.
+    type Out = (u64, u64);
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> (u64, u64) {
+        let view = self.view;
+        let ground = Ground { view, scorer: self.scorer, kernel };
+        let mut scored = 1;
+        let node = if view.upper.counts.is_empty() {
+            view.entry
+        } else {
+            let mut record = 0;
+            let mut score = super::walk::Layer::score(&ground, view.upper.nodes[0]);
+            let mut end = view.upper.links.len();
+            for &count in view.upper.counts.iter().rev() {
+                let links = &view.upper.links[end - count as usize * view.m..end];
+                end -= links.len();
+                (record, score) = descend(&Above { ground, links }, record, score, &mut scored);
+            }
+            view.upper.nodes[record as usize]
+        };
+        let Room { pool, visited, fresh } = self.room;
+        pool.reset(self.width);
+        visited.reset(view.nodes as usize);
+        visited.insert(node);
+        pool.insert(Entry::new(super::walk::Layer::score(&ground, node), node));
+        let (walked, rows) = walk(&ground, pool, visited, fresh);
+        (scored + walked, rows)
+    }
+}
+
+struct Seen {
+    /// Nodes of the pool with an acceptable owner.
+    accepted: usize,
+    /// The worst of a full pool could still be among the wanted: others beyond it could be, too.
+    saturated: bool,
+}
+
+/// Exact similarities of every pool member that may be among the best `want`, into `found`.
+#[allow(clippy::too_many_arguments, reason = "as search")]
+fn rerank<'v, E>(
+    view: &View<'_>,
+    probe: &Probe,
+    scorer: &Scorer<'_>,
+    want: usize,
+    accept: Accept<'_>,
+    entries: &[Entry],
+    found: &mut Vec<Found>,
+    effort: &mut Effort,
+    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+) -> Result<Seen, E> {
+    found.clear();
+    let may_matter = |found: &[Found], e: &Entry| {
+        let most = e.score() + scorer.likely_error(view.meta(e.node()));
+        found.len() < want || found.last().is_none_or(|worst| most >= worst.similarity)
+    };
+    let mut accepted = 0;
+    let mut reranked = 0;
+    for e in entries {
+        if !matches!(accept, Accept::All) && !view.owners.of(e.node()).any(|id| accept.accepts(id)) {
+            continue;
+        }
+        accepted += 1;
+        if may_matter(found, e) {
+            let similarity = probe.exact(vector(e.node())?);
+            reranked += 1;
+            for id in view.owners.of(e.node()).filter(|&id| accept.accepts(id)) {
+                keep(found, want, Found { id, similarity });
+            }
+        }
+    }
+    effort.reranked += reranked;
+    effort.distances += reranked;
+    effort.bytes += reranked * 4 * probe.vector().len() as u64;
+    let saturated = entries.last().is_some_and(|e| may_matter(found, e));
+    Ok(Seen { accepted, saturated })
+}

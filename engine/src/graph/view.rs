@@ -1,0 +1,209 @@
+//! A space as the search sees it: views of bytes, validated by whoever made them.
+
+use crate::vector::{CodeKind, CodeMeta, Kernel, Metric, Scorer, prefetch};
+
+use super::walk::Layer;
+
+/// An empty place in a row of links; only at the end of a row.
+pub(crate) const NO_LINK: u32 = u32::MAX;
+
+/// Where things lie in the block of a node. Everything in bytes.
+///
+/// ```text
+/// 0                      links: 2M u32 (absent in a space without a graph), padded to 64
+/// code_at                code: CodeKind::code_len, a multiple of 16
+/// meta_at                CodeMeta: 16
+/// ..stride               zeros up to a multiple of 64
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Links in a row: 2M, or 0 without a graph.
+    pub slots: usize,
+    /// Offset of the code.
+    pub code_at: usize,
+    /// Bytes of code the kernels read, from `code_at`; ends within the block.
+    pub code_span: usize,
+    /// Offset of the metadata.
+    pub meta_at: usize,
+    /// Size of a block, a multiple of 64.
+    pub stride: usize,
+}
+
+impl Layout {
+    /// Layout for `m` links per upper layer (0: no graph).
+    pub(crate) fn new(kind: CodeKind, dim: usize, m: usize) -> Layout {
+        let code_at = (2 * m * 4).next_multiple_of(64);
+        let meta_at = code_at + kind.code_len(dim);
+        Layout {
+            slots: 2 * m,
+            code_at,
+            code_span: kind.padded_len(dim),
+            meta_at,
+            stride: (meta_at + 16).next_multiple_of(64),
+        }
+    }
+}
+
+/// The layers above 0. Records are the nodes with a level of 1 or more, the highest first, so that layer
+/// `l` consists of records `0..counts[l - 1]`; links are record numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Upper<'a> {
+    /// How many nodes reach layer 1, 2, ...; not increasing.
+    pub counts: &'a [u32],
+    /// The node of each record, `counts[0]` of them; the first is the entry point.
+    pub nodes: &'a [u32],
+    /// For each layer from 1 on: `m` links for each of its records.
+    pub links: &'a [u32],
+}
+
+/// Which ids a space holds, and the node of each. Several ids may own one node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owners<'a> {
+    /// All ids, ascending.
+    pub ids: &'a [u64],
+    /// The node of each id.
+    pub node_of: &'a [u32],
+    /// For node `n`, `at[starts[n]..starts[n + 1]]` are the positions of its ids.
+    pub starts: &'a [u32],
+    /// Positions in `ids`, grouped by node.
+    pub at: &'a [u32],
+}
+
+impl<'a> Owners<'a> {
+    /// The ids of a node, ascending.
+    pub(crate) fn of(&self, node: u32) -> impl Iterator<Item = u64> + use<'a> {
+        let ids = self.ids;
+        let range = self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize;
+        self.at[range].iter().map(move |&i| ids[i as usize])
+    }
+
+    /// The node of an id.
+    pub(crate) fn node(&self, id: u64) -> Option<u32> {
+        self.ids.binary_search(&id).ok().map(|i| self.node_of[i])
+    }
+}
+
+/// One space. Whoever makes a view has checked: slices have the lengths the counts say, links and nodes
+/// are below the node count, and rows hold [`NO_LINK`] only at their end. Broken contents then give wrong
+/// neighbours at worst.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub metric: Metric,
+    pub layout: Layout,
+    pub nodes: u32,
+    /// Links per record of the upper layers; 0 without a graph.
+    pub m: usize,
+    /// `nodes` blocks of `layout.stride` bytes, 64-byte aligned.
+    pub blocks: &'a [u8],
+    /// Where a search without upper layers starts.
+    pub entry: u32,
+    pub upper: Upper<'a>,
+    /// What was taken off before coding; empty: nothing.
+    pub mean: &'a [f32],
+    pub owners: Owners<'a>,
+}
+
+impl<'a> View<'a> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    fn block(&self, node: u32) -> &'a [u8] {
+        let at = node as usize * self.layout.stride;
+        &self.blocks[at..at + self.layout.stride]
+    }
+
+    /// The bytes the kernels read.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(crate) fn code(&self, node: u32) -> &'a [u8] {
+        &self.block(node)[self.layout.code_at..self.layout.code_at + self.layout.code_span]
+    }
+
+    /// The code's metadata.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(crate) fn meta(&self, node: u32) -> &'a CodeMeta {
+        bytemuck::from_bytes(&self.block(node)[self.layout.meta_at..self.layout.meta_at + 16])
+    }
+
+    /// The links of a node on layer 0, with [`NO_LINK`] in unused places.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(crate) fn row(&self, node: u32) -> &'a [u32] {
+        bytemuck::cast_slice(&self.block(node)[..self.layout.slots * 4])
+    }
+
+    /// Whether a search can walk it.
+    pub(crate) fn has_graph(&self) -> bool {
+        self.m > 0
+    }
+}
+
+/// Layer 0 of a view, scored against a query.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a, K: Kernel> {
+    pub view: &'a View<'a>,
+    pub scorer: Scorer<'a>,
+    pub kernel: K,
+}
+
+#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
+impl<K: Kernel> Layer for Ground<'_, K> {
+    #[inline(always)]
+    fn each(&self, node: u32, mut f: impl FnMut(u32)) {
+        for &n in self.view.row(node) {
+            if n == NO_LINK {
+                break;
+            }
+            f(n);
+        }
+    }
+
+    #[inline(always)]
+    fn score(&self, node: u32) -> f32 {
+        self.scorer.score(self.kernel, self.view.code(node), self.view.meta(node))
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, node: u32) {
+        prefetch(&self.view.block(node)[self.view.layout.code_at..]);
+    }
+
+    #[inline(always)]
+    fn prefetch_links(&self, node: u32) {
+        prefetch(&self.view.block(node)[..self.view.layout.code_at]);
+    }
+}
+
+/// One of the upper layers of a view; its nodes are record numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Above<'a, K: Kernel> {
+    pub ground: Ground<'a, K>,
+    /// `m` links for each record of this layer.
+    pub links: &'a [u32],
+}
+
+#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
+impl<K: Kernel> Layer for Above<'_, K> {
+    #[inline(always)]
+    fn each(&self, record: u32, mut f: impl FnMut(u32)) {
+        let m = self.ground.view.m;
+        let row = &self.links[record as usize * m..record as usize * m + m];
+        for &n in row {
+            if n == NO_LINK {
+                break;
+            }
+            f(n);
+        }
+    }
+
+    #[inline(always)]
+    fn score(&self, record: u32) -> f32 {
+        self.ground.score(self.ground.view.upper.nodes[record as usize])
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, _record: u32) {}
+
+    #[inline(always)]
+    fn prefetch_links(&self, _record: u32) {}
+}

@@ -1,0 +1,202 @@
+//! Looking at a store: records, namespaces, figures, and the check of everything.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::id::MemoryId;
+use crate::segment;
+use crate::store::memories::{self, MemoryRow};
+use crate::store::{cells, names, reports};
+
+use super::core::Core;
+use super::output::{Namespace, Record, Stats, Verification};
+use super::recall::parse_metadata;
+use super::seal;
+
+/// A record that was not forgotten.
+pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
+    core.db.snapshot(|conn| match memories::load(conn, id.0.cast_signed())? {
+        Some(row) if row.status != memories::FORGOTTEN => record(conn, row).map(Some),
+        _ => Ok(None),
+    })
+}
+
+/// Records after an id.
+pub(crate) fn page(
+    core: &Core,
+    namespace: Option<&str>,
+    after: MemoryId,
+    limit: usize,
+) -> Result<Vec<Record>> {
+    core.db.snapshot(|conn| {
+        let namespace = match namespace {
+            None => None,
+            Some(name) => match names::namespace_by_name(conn, name)? {
+                Some(row) => Some(row.id),
+                None => return Ok(Vec::new()),
+            },
+        };
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let rows = memories::page(conn, namespace, after, limit)?;
+        rows.into_iter().map(|row| record(conn, row)).collect()
+    })
+}
+
+fn record(conn: &Connection, row: MemoryRow) -> Result<Record> {
+    let lost = |what: &str| Error::corrupt(format!("memory {} has lost its {what}", row.id));
+    let (content, metadata, _) = memories::payload(conn, row.id)?.ok_or_else(|| lost("payload"))?;
+    let vector = memories::vector(conn, row.id)?.ok_or_else(|| lost("vector"))?;
+    let namespace = names::namespace_by_id(conn, row.namespace)?.ok_or_else(|| lost("namespace"))?;
+    Ok(Record {
+        id: MemoryId(row.id.cast_unsigned()),
+        namespace: namespace.name,
+        kind: names::kind_name(conn, row.kind)?,
+        content,
+        vector,
+        metadata: parse_metadata(metadata.as_deref())?,
+        author: row.author.map(|author| names::principal_name(conn, author)).transpose()?,
+        key: row.key,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        expires_at: row.expires_at,
+        superseded_by: row.superseded_by.map(|id| MemoryId(id.cast_unsigned())),
+    })
+}
+
+/// All namespaces, by name.
+pub(crate) fn namespaces(core: &Core) -> Result<Vec<Namespace>> {
+    let rows = core.db.read(names::namespaces)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Namespace {
+            name: row.name,
+            memories: row.memories.cast_unsigned(),
+            created_at: row.created_at,
+        })
+        .collect())
+}
+
+/// Memories in a namespace or in all.
+pub(crate) fn count(core: &Core, namespace: Option<&str>) -> Result<u64> {
+    let rows = namespaces(core)?;
+    Ok(rows.iter().filter(|row| namespace.is_none_or(|name| row.name == name)).map(|row| row.memories).sum())
+}
+
+/// Figures.
+pub(crate) fn stats(core: &Core) -> Result<Stats> {
+    core.view.catch_up(&core.db)?;
+    let unsealed = seal::unsealed(core)?;
+    let segments = core.view.segments();
+    let (namespaces, reports, experiences) = core
+        .db
+        .snapshot(|conn| Ok((names::namespaces(conn)?, reports::count(conn)?, cells::count(conn)?)))?;
+    Ok(Stats {
+        dimension: core.identity.dimension,
+        metric: core.metric,
+        model: core.identity.model.clone(),
+        memories: namespaces.iter().map(|row| row.memories.cast_unsigned()).sum(),
+        reports,
+        experiences,
+        namespaces: namespaces.len() as u64,
+        segments: segments.len() as u64,
+        segments_set_aside: core.view.condemned().len() as u64,
+        segment_bytes: segments.iter().map(|loaded| loaded.segment.file_len()).sum(),
+        unsealed,
+        recalls: core.counters.recalls.load(Relaxed),
+        graph_searches: core.counters.graph_searches.load(Relaxed),
+        scans: core.counters.scans.load(Relaxed),
+        bytes_touched: core.counters.bytes.load(Relaxed),
+        seals: core.counters.seals.load(Relaxed),
+    })
+}
+
+/// Checks everything stored. Only what makes checking itself impossible is an error.
+pub(crate) fn verify(core: &Core) -> Result<Verification> {
+    let mut found = Verification::default();
+    core.view.catch_up(&core.db)?;
+    found.faults.extend(core.db.integrity()?.into_iter().map(|line| format!("memory.db: {line}")));
+    let lost = core.db.losses()?;
+    if lost > 0 {
+        found.faults.push(format!(
+            "{lost} acknowledged changes were missing when the store was opened (power loss under durability normal, or an older copy)"
+        ));
+    }
+    for (name, fault) in core.view.condemned() {
+        found.faults.push(format!("segment {name} was set aside: {fault}"));
+    }
+    core.db.snapshot(|conn| {
+        verify_memories(conn, &mut found)?;
+        match reports::check_all(conn) {
+            Ok(reports) => found.reports = reports,
+            Err(error) => found.faults.push(error.to_string()),
+        }
+        verify_cells(conn, &mut found)
+    })?;
+    for loaded in core.view.segments().iter() {
+        let report = segment::verify(&loaded.segment);
+        found.segments += 1;
+        found.sealed += report.owners;
+        found.unreachable += report.unreachable;
+        if report.unreachable > 0 {
+            found.faults.push(format!(
+                "segment {}: {} vectors cannot be reached",
+                loaded.row.name, report.unreachable
+            ));
+        }
+        if report.bad_vectors > 0 {
+            found
+                .faults
+                .push(format!("segment {}: {} vectors are damaged", loaded.row.name, report.bad_vectors));
+        }
+    }
+    Ok(found)
+}
+
+fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let rows = match memories::page(conn, None, after, 1000) {
+            Ok(rows) => rows,
+            Err(Error::Corrupt { what }) => {
+                found.faults.push(format!("memories after {after} cannot be read: {what}"));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for row in rows {
+            found.memories += 1;
+            if let Err(error) = record(conn, row) {
+                found.faults.push(error.to_string());
+            }
+        }
+    }
+}
+
+/// Cells are derived: they must be what the experiences give.
+fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
+    let stored = match cells::all(conn, None) {
+        Ok(stored) => stored,
+        Err(error) => {
+            found.faults.push(error.to_string());
+            return Ok(());
+        }
+    };
+    found.cells = stored.len() as u64;
+    let mut expected: HashMap<(i64, i64), _> = reports::recompute(conn)?.into_iter().collect();
+    for cell in stored {
+        if expected.remove(&(cell.memory, cell.situation)) != Some(cell.sums) {
+            found.faults.push(format!("cell {} is not the sum of its reports", cell.id));
+        }
+    }
+    for (memory, situation) in expected.keys() {
+        found.faults.push(format!("memory {memory} has reports in situation {situation} and no cell"));
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The face of the engine: the only floor that sees all others.
+
+mod core;
+mod files;
+mod input;
+mod inspect;
+mod keeper;
+mod open;
+mod options;
+mod output;
+mod partition;
+mod points;
+mod recall;
+mod remember;
+mod report;
+mod sample;
+mod seal;
+mod store;
+mod view;
+
+pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
+pub use options::{Durability, Options};
+pub use output::{Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification};
+pub use store::Store;

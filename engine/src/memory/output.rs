@@ -1,0 +1,204 @@
+//! What the engine hands back: recalls and hits, records, replies, figures.
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::id::{MemoryId, ReceiptId, ReportId};
+use crate::outcome::Evidence;
+use crate::vector::Metric;
+
+/// The answer to a [`Query`](crate::Query).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Recall {
+    /// Names this recall in a report; `None` if the query asked for none.
+    pub receipt: Option<ReceiptId>,
+    /// Best first; at most `k`.
+    pub hits: Vec<Hit>,
+    /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
+    pub bytes_touched: u64,
+}
+
+/// A memory that fits, and why.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The memory.
+    pub id: MemoryId,
+    /// Its namespace.
+    pub namespace: String,
+    /// What hits are ranked by: `ln alpha - ln beta` of this recall. It orders the hits of one
+    /// recall and means nothing across recalls.
+    pub score: f64,
+    /// Cosine, dot product, or minus the squared Euclidean distance to the query.
+    pub similarity: f32,
+    /// What experience says of it in situations like this one.
+    pub evidence: Evidence,
+    /// Its text, if the query asked for contents.
+    pub content: Option<String>,
+    /// Its metadata, if the query asked for contents; null if it has none.
+    pub metadata: Option<Value>,
+}
+
+impl Hit {
+    /// Probability that using it here succeeds: mean of the posterior, in `0..=1`.
+    pub fn probability(&self) -> f64 {
+        self.evidence.probability()
+    }
+
+    /// Central 90 % credible interval of [`Hit::probability`], each end in `0..=1`.
+    pub fn interval(&self) -> (f64, f64) {
+        self.evidence.interval(0.90)
+    }
+
+    /// Why it is a hit, in sentences for people.
+    pub fn reasons(&self) -> Vec<String> {
+        crate::rank::reasons(self.similarity, &self.evidence)
+    }
+}
+
+/// Everything stored about a memory.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Its id.
+    pub id: MemoryId,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its text.
+    pub content: String,
+    /// Its embedding, as it was given.
+    pub vector: Vec<f32>,
+    /// Its metadata; null if it has none.
+    pub metadata: Value,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// The caller's own name for it.
+    pub key: Option<String>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it stops being recalled.
+    pub expires_at: Option<Timestamp>,
+    /// The memory that replaced it.
+    pub superseded_by: Option<MemoryId>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportStatus {
+    /// It counts from now on.
+    Credited,
+    /// It is kept, and moves nothing: the outcome is unknown, or several hits were shown and
+    /// none was named as used.
+    NotCredited,
+    /// Its receipt has not arrived yet: it is kept and counts as soon as it does.
+    Pending,
+    /// The same report was here before, under the same key: nothing changed.
+    Duplicate,
+}
+
+impl ReportStatus {
+    /// `"credited"`, `"not_credited"`, `"pending"` or `"duplicate"`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReportStatus::Credited => "credited",
+            ReportStatus::NotCredited => "not_credited",
+            ReportStatus::Pending => "pending",
+            ReportStatus::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// The reply to a [`Report`](crate::Report).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReportReply {
+    /// Names the report.
+    pub id: ReportId,
+    /// What became of it.
+    pub status: ReportStatus,
+    /// The memories it counts for, each with its share of the one unit of credit.
+    pub credited: Vec<(MemoryId, f64)>,
+}
+
+/// A namespace and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// Memories in it that were neither forgotten nor superseded.
+    pub memories: u64,
+    /// When the first memory came.
+    pub created_at: Timestamp,
+}
+
+/// Figures of a store. Counters since opening are those of this handle.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Dimension of the vectors.
+    pub dimension: usize,
+    /// Metric of the vectors.
+    pub metric: Metric,
+    /// Name of the embedding model, if one was recorded.
+    pub model: Option<String>,
+    /// Memories neither forgotten nor superseded.
+    pub memories: u64,
+    /// Reports received.
+    pub reports: u64,
+    /// Points of experience: distinct pairs of memory and situation with evidence.
+    pub experiences: u64,
+    /// Namespaces.
+    pub namespaces: u64,
+    /// Segments in use.
+    pub segments: u64,
+    /// Segment files that were set aside as damaged, since opening.
+    pub segments_set_aside: u64,
+    /// Bytes of the segments in use.
+    pub segment_bytes: u64,
+    /// Vectors (memories and experiences) not yet in a segment.
+    pub unsealed: u64,
+    /// Recalls since opening.
+    pub recalls: u64,
+    /// Graph searches since opening.
+    pub graph_searches: u64,
+    /// Exact scans since opening.
+    pub scans: u64,
+    /// Bytes touched by recalls since opening.
+    pub bytes_touched: u64,
+    /// Segments built by this handle.
+    pub seals: u64,
+}
+
+/// What [`Store::verify`](crate::Store::verify) found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Memories whose row and payload were checked.
+    pub memories: u64,
+    /// Reports whose rows were checked.
+    pub reports: u64,
+    /// Cells of evidence that were recomputed from the raw reports.
+    pub cells: u64,
+    /// Segments that were checked in full.
+    pub segments: u64,
+    /// Vectors in them.
+    pub sealed: u64,
+    /// Vectors that a graph search can never reach.
+    pub unreachable: u64,
+    /// Everything that is wrong, one sentence each; empty when all is well.
+    pub faults: Vec<String>,
+}
+
+impl Verification {
+    /// Whether nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.faults.is_empty() && self.unreachable == 0
+    }
+}

@@ -1,0 +1,397 @@
+//! One namespace as this process sees it: its points, evidence, expiries and samples.
+//!
+//! Loaded from the database when it is first used, then kept in step change by change. Readers
+//! take a [`Snapshot`], which shares and never blocks; what readers hold is copied on write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use roaring::RoaringTreemap;
+use rusqlite::Connection;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::graph::TailRow;
+use crate::outcome::Sums;
+use crate::segment::SpaceKind;
+use crate::store::cells::{self, CellRow};
+use crate::store::changes::{self, Change, Op};
+use crate::store::memories::{self, LIVE};
+use crate::store::{Db, shuffle};
+use crate::vector::Metric;
+
+use super::points::{Fresh, Loaded, Sealed};
+use super::sample::Sample;
+
+/// The metric in which situations are compared: that of the memories, but cosine under dot, whose
+/// scale differs from query to query.
+pub(crate) fn experience_metric(metric: Metric) -> Metric {
+    if metric == Metric::Dot { Metric::Cosine } else { metric }
+}
+
+/// Evidence of one memory in one situation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell {
+    pub memory: u64,
+    pub sums: Sums,
+}
+
+type Vectors = Arc<[Arc<[f32]>]>;
+
+/// What a recall sees of a namespace: one moment of it.
+pub(crate) struct Snapshot {
+    pub namespace: i64,
+    pub sealed: Vec<Sealed>,
+    pub fresh_memories: Arc<Vec<Arc<Fresh>>>,
+    pub fresh_cells: Arc<Vec<Arc<Fresh>>>,
+    pub expiring: Arc<HashMap<u64, Timestamp>>,
+    pub memory_sample: Vectors,
+    pub cell_sample: Vectors,
+    /// Points of experience.
+    pub cells: usize,
+    /// Weights of all successes and failures.
+    pub overall: (f64, f64),
+}
+
+impl Snapshot {
+    /// How many points of a kind there are, at most.
+    pub(crate) fn points(&self, kind: SpaceKind) -> usize {
+        let space = |part: &Sealed| {
+            part.loaded.segment.space(self.namespace.cast_unsigned(), kind).map_or(0, |space| space.owners())
+        };
+        let fresh = match kind {
+            SpaceKind::Memories => self.fresh_memories.len(),
+            SpaceKind::Experiences => self.fresh_cells.len(),
+        };
+        self.sealed.iter().map(space).sum::<usize>() + fresh
+    }
+}
+
+/// A namespace.
+pub(crate) struct Partition {
+    id: i64,
+    metric: Metric,
+    state: RwLock<State>,
+}
+
+struct State {
+    /// Changes up to this one are in.
+    seq: i64,
+    sealed: Vec<Sealed>,
+    fresh_memories: Arc<Vec<Arc<Fresh>>>,
+    fresh_cells: Arc<Vec<Arc<Fresh>>>,
+    cells: HashMap<u64, Cell>,
+    overall: Sums,
+    expiring: Arc<HashMap<u64, Timestamp>>,
+    /// Live memories by kind, for the kinds that were asked for.
+    kinds: HashMap<i64, Arc<RoaringTreemap>>,
+    memory_sample: Sample,
+    cell_sample: Sample,
+}
+
+impl Partition {
+    /// Loads a namespace as it stands in `conn` after change `seq`. Points of changes that the
+    /// segments do not cover are read into memory.
+    pub(crate) fn load(
+        conn: &Connection,
+        id: i64,
+        metric: Metric,
+        seq: i64,
+        segments: &[Arc<Loaded>],
+    ) -> Result<Self> {
+        let mut state = State {
+            seq,
+            sealed: Vec::new(),
+            fresh_memories: Arc::default(),
+            fresh_cells: Arc::default(),
+            cells: HashMap::new(),
+            overall: Sums::default(),
+            expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
+            kinds: HashMap::new(),
+            memory_sample: Sample::default(),
+            cell_sample: Sample::default(),
+        };
+        let partition = |state| Self { id, metric, state: RwLock::new(state) };
+        for segment in segments {
+            state.sealed.push(view_of(conn, id, segment)?);
+        }
+        let mut fresh = Vec::new();
+        for gap in gaps(segments, seq) {
+            memories::points_in(conn, Some(id), gap, |memory, _, seq| {
+                fresh.extend(fresh_memory(conn, metric, memory, seq)?);
+                Ok(())
+            })?;
+        }
+        state.fresh_memories = Arc::new(fresh);
+        let cells = cells::all(conn, Some(id))?;
+        let mut fresh = Vec::new();
+        for cell in &cells {
+            state.overall.add(cell.sums);
+            let seen = Cell { memory: cell.memory.cast_unsigned(), sums: cell.sums };
+            state.cells.insert(cell.id.cast_unsigned(), seen);
+            if !segments.iter().any(|s| s.row.lo < cell.seq && cell.seq <= s.row.hi) {
+                fresh.extend(fresh_cell(conn, metric, cell)?);
+            }
+        }
+        state.fresh_cells = Arc::new(fresh);
+        state.load_memory_sample(conn, id, metric)?;
+        state.load_cell_sample(conn, metric)?;
+        Ok(partition(state))
+    }
+
+    /// What a recall sees now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        {
+            let state = self.state.read();
+            if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn()) {
+                return state.snapshot(self.id, memories, cells);
+            }
+        }
+        let mut state = self.state.write();
+        let (memories, cells) = (state.memory_sample.draw(), state.cell_sample.draw());
+        state.snapshot(self.id, memories, cells)
+    }
+
+    /// The evidence in these cells; one that is gone has none.
+    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>) -> Vec<Option<Cell>> {
+        let state = self.state.read();
+        ids.map(|id| state.cells.get(&id).copied()).collect()
+    }
+
+    /// Whether a cell belongs to one of these memories.
+    pub(crate) fn cells_of(&self, memories: &RoaringTreemap) -> RoaringTreemap {
+        let state = self.state.read();
+        state.cells.iter().filter(|(_, cell)| memories.contains(cell.memory)).map(|(id, _)| *id).collect()
+    }
+
+    /// The live memories of a kind.
+    pub(crate) fn of_kind(&self, db: &Db, kind: i64) -> Result<Arc<RoaringTreemap>> {
+        if let Some(set) = self.state.read().kinds.get(&kind) {
+            return Ok(set.clone());
+        }
+        db.read(|conn| {
+            // Under the lock, so that no change slips in between the reading and the keeping. A
+            // connection is always taken before the lock, never after it.
+            let mut state = self.state.write();
+            let set: Arc<RoaringTreemap> =
+                Arc::new(memories::of_kind(conn, self.id, kind)?.into_iter().collect());
+            state.kinds.insert(kind, set.clone());
+            Ok(set)
+        })
+    }
+
+    /// Brings the namespace in step with a change that `conn` has seen.
+    pub(crate) fn apply(&self, conn: &Connection, change: &Change) -> Result<()> {
+        let id = change.reference.cast_unsigned();
+        let mut state = self.state.write();
+        if change.seq <= state.seq {
+            return Ok(());
+        }
+        match change.op {
+            Op::Added | Op::Moved => {
+                if change.op == Op::Moved {
+                    state.drop_memory(id, change.seq);
+                }
+                if let Some(row) = memories::load(conn, change.reference)?.filter(|row| row.status == LIVE) {
+                    if let Some(fresh) = fresh_memory(conn, self.metric, row.id, row.vector_seq)? {
+                        let vector = fresh.row.vector();
+                        state.memory_sample.put((shuffle(row.id), id), || Arc::from(vector));
+                        Arc::make_mut(&mut state.fresh_memories).push(fresh);
+                    }
+                    state.note_traits(id, row.kind, row.expires_at);
+                }
+            }
+            Op::Removed => {
+                state.drop_memory(id, change.seq);
+                Arc::make_mut(&mut state.expiring).remove(&id);
+                for set in state.kinds.values_mut() {
+                    Arc::make_mut(set).remove(id);
+                }
+                if !state.memory_sample.remove((shuffle(change.reference), id)) {
+                    state.load_memory_sample(conn, self.id, self.metric)?;
+                }
+            }
+            Op::Amended => {
+                if let Some(row) = memories::load(conn, change.reference)?.filter(|row| row.status == LIVE) {
+                    state.note_traits(id, row.kind, row.expires_at);
+                }
+            }
+            Op::CellAdded | Op::CellChanged => {
+                if let Some(cell) = cells::load(conn, change.reference)? {
+                    state.put_cell(conn, self.metric, &cell)?;
+                }
+            }
+            Op::CellRemoved => {
+                if let Some(cell) = state.cells.remove(&id) {
+                    state.overall.subtract(cell.sums);
+                }
+                state.drop_cell_point(id, change.seq);
+                if !state.cell_sample.remove((shuffle(change.reference), id)) {
+                    state.load_cell_sample(conn, self.metric)?;
+                }
+            }
+            Op::NamespaceAdded | Op::NamespaceDropped => {}
+        }
+        state.seq = change.seq;
+        Ok(())
+    }
+
+    /// Goes over to another list of segments that covers at least as much.
+    pub(crate) fn reseal(&self, conn: &Connection, segments: &[Arc<Loaded>]) -> Result<()> {
+        let mut sealed = Vec::with_capacity(segments.len());
+        for segment in segments {
+            sealed.push(view_of(conn, self.id, segment)?);
+        }
+        let uncovered =
+            |fresh: &Arc<Fresh>| !segments.iter().any(|s| s.row.lo < fresh.seq && fresh.seq <= s.row.hi);
+        let mut state = self.state.write();
+        Arc::make_mut(&mut state.fresh_memories).retain(uncovered);
+        Arc::make_mut(&mut state.fresh_cells).retain(uncovered);
+        state.sealed = sealed;
+        Ok(())
+    }
+}
+
+impl State {
+    fn snapshot(&self, namespace: i64, memory_sample: Vectors, cell_sample: Vectors) -> Snapshot {
+        Snapshot {
+            namespace,
+            sealed: self.sealed.clone(),
+            fresh_memories: self.fresh_memories.clone(),
+            fresh_cells: self.fresh_cells.clone(),
+            expiring: self.expiring.clone(),
+            memory_sample,
+            cell_sample,
+            cells: self.cells.len(),
+            overall: (self.overall.successes(), self.overall.failures()),
+        }
+    }
+
+    fn drop_memory(&mut self, id: u64, seq: i64) {
+        for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
+            Arc::make_mut(&mut part.dead_memories).insert(id);
+        }
+        if self.fresh_memories.iter().any(|fresh| fresh.row.id() == id) {
+            Arc::make_mut(&mut self.fresh_memories).retain(|fresh| fresh.row.id() != id);
+        }
+    }
+
+    fn drop_cell_point(&mut self, id: u64, seq: i64) {
+        for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
+            Arc::make_mut(&mut part.dead_cells).insert(id);
+        }
+        if self.fresh_cells.iter().any(|fresh| fresh.row.id() == id) {
+            Arc::make_mut(&mut self.fresh_cells).retain(|fresh| fresh.row.id() != id);
+        }
+    }
+
+    fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
+        let id = cell.id.cast_unsigned();
+        let seen = Cell { memory: cell.memory.cast_unsigned(), sums: cell.sums };
+        match self.cells.insert(id, seen) {
+            Some(before) => self.overall.subtract(before.sums),
+            None => {
+                if let Some(fresh) = fresh_cell(conn, metric, cell)? {
+                    let vector = fresh.row.vector();
+                    self.cell_sample.put((shuffle(cell.id), id), || Arc::from(vector));
+                    Arc::make_mut(&mut self.fresh_cells).push(fresh);
+                }
+            }
+        }
+        self.overall.add(cell.sums);
+        Ok(())
+    }
+
+    fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
+        for (known, set) in &mut self.kinds {
+            let set = Arc::make_mut(set);
+            if *known == kind {
+                set.insert(id);
+            } else {
+                set.remove(id);
+            }
+        }
+        if self.expiring.get(&id).copied() != expires_at {
+            let expiring = Arc::make_mut(&mut self.expiring);
+            match expires_at {
+                Some(at) => expiring.insert(id, at),
+                None => expiring.remove(&id),
+            };
+        }
+    }
+
+    fn load_memory_sample(&mut self, conn: &Connection, namespace: i64, metric: Metric) -> Result<()> {
+        let mut points = Vec::new();
+        for (shuffle, id) in memories::sample(conn, namespace, Sample::LOAD)? {
+            if let Some(vector) = memories::vector(conn, id)? {
+                points.push(((shuffle, id.cast_unsigned()), Arc::from(metric.prepare(&vector)?)));
+            }
+        }
+        self.memory_sample = Sample::of(points);
+        Ok(())
+    }
+
+    fn load_cell_sample(&mut self, conn: &Connection, metric: Metric) -> Result<()> {
+        let mut places: Vec<(i64, u64)> =
+            self.cells.keys().map(|&id| (shuffle(id.cast_signed()), id)).collect();
+        places.sort_unstable();
+        let mut points = Vec::new();
+        for place in places.into_iter().take(Sample::LOAD) {
+            if let Some(cell) = cells::load(conn, place.1.cast_signed())? {
+                let vector = cells::situation(conn, cell.situation)?;
+                points.push((place, Arc::from(experience_metric(metric).prepare(&vector)?)));
+            }
+        }
+        self.cell_sample = Sample::of(points);
+        Ok(())
+    }
+}
+
+/// The ranges of changes up to `seq` that no segment covers, as `(after, up to)`. The segments
+/// come in order and do not overlap.
+pub(crate) fn gaps(segments: &[Arc<Loaded>], seq: i64) -> Vec<(i64, i64)> {
+    let mut gaps = Vec::new();
+    let mut covered = 0;
+    for segment in segments {
+        if covered < segment.row.lo {
+            gaps.push((covered, segment.row.lo));
+        }
+        covered = covered.max(segment.row.hi);
+    }
+    if covered < seq {
+        gaps.push((covered, seq));
+    }
+    gaps
+}
+
+fn view_of(conn: &Connection, namespace: i64, loaded: &Arc<Loaded>) -> Result<Sealed> {
+    let has = |kind| loaded.segment.space(namespace.cast_unsigned(), kind).is_some();
+    let dead = |kind, cells: bool| -> Result<Arc<RoaringTreemap>> {
+        if !has(kind) {
+            return Ok(Arc::default());
+        }
+        let ids = changes::masked_after(conn, namespace, loaded.row.hi, cells)?;
+        Ok(Arc::new(ids.into_iter().collect()))
+    };
+    Ok(Sealed {
+        loaded: loaded.clone(),
+        dead_memories: dead(SpaceKind::Memories, false)?,
+        dead_cells: dead(SpaceKind::Experiences, true)?,
+    })
+}
+
+fn fresh_memory(conn: &Connection, metric: Metric, id: i64, seq: i64) -> Result<Option<Arc<Fresh>>> {
+    let Some(vector) = memories::vector(conn, id)? else {
+        return Ok(None);
+    };
+    let row = TailRow::new(metric, id.cast_unsigned(), &metric.prepare(&vector)?);
+    Ok(Some(Arc::new(Fresh { seq, row })))
+}
+
+fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Option<Arc<Fresh>>> {
+    let metric = experience_metric(metric);
+    let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
+    let row = TailRow::new(metric, cell.id.cast_unsigned(), &vector);
+    Ok(Some(Arc::new(Fresh { seq: cell.seq, row })))
+}

@@ -1,0 +1,142 @@
+//! Points of one kind in one namespace: those in segments, less those that count no more, and
+//! those in no segment yet.
+
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use crate::graph::{Accept, Effort, Found, Scratch, TailRow, scan_rows};
+use crate::segment::{Segment, SegmentFault, SpaceKind};
+use crate::store::registry::SegmentRow;
+use crate::vector::Probe;
+
+/// An open segment and its entry in the registry.
+pub(crate) struct Loaded {
+    pub row: SegmentRow,
+    pub segment: Segment,
+}
+
+/// A point in no segment yet.
+pub(crate) struct Fresh {
+    /// The change that brought it.
+    pub seq: i64,
+    pub row: TailRow,
+}
+
+/// A segment as one namespace sees it.
+#[derive(Clone)]
+pub(crate) struct Sealed {
+    pub loaded: Arc<Loaded>,
+    /// Memories of the segment that count no more.
+    pub dead_memories: Arc<RoaringTreemap>,
+    /// Cells of the segment that count no more.
+    pub dead_cells: Arc<RoaringTreemap>,
+}
+
+/// A damaged segment, met while searching.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub name: String,
+    pub fault: SegmentFault,
+}
+
+/// Which points may be found, beyond those that count.
+#[derive(Clone, Copy)]
+pub(crate) enum Among<'a> {
+    All,
+    /// Those in the set, which holds only points that count.
+    Set(&'a RoaringTreemap),
+    Test(&'a dyn Fn(u64) -> bool),
+}
+
+impl Among<'_> {
+    fn has(&self, id: u64) -> bool {
+        match self {
+            Among::All => true,
+            Among::Set(set) => set.contains(id),
+            Among::Test(test) => test(id),
+        }
+    }
+}
+
+impl Sealed {
+    fn dead(&self, kind: SpaceKind) -> &RoaringTreemap {
+        match kind {
+            SpaceKind::Memories => &self.dead_memories,
+            SpaceKind::Experiences => &self.dead_cells,
+        }
+    }
+
+    fn damage(&self, fault: SegmentFault) -> Damage {
+        Damage { name: self.loaded.row.name.clone(), fault }
+    }
+}
+
+/// What to search for.
+pub(crate) struct Search<'a> {
+    pub namespace: i64,
+    pub kind: SpaceKind,
+    pub probe: &'a Probe,
+    pub want: usize,
+    pub width: usize,
+    pub among: Among<'a>,
+}
+
+impl Search<'_> {
+    /// The best `want` points that count, by similarity, then id.
+    pub(crate) fn run(
+        &self,
+        sealed: &[Sealed],
+        fresh: &[Arc<Fresh>],
+        scratch: &mut Scratch,
+        effort: &mut Effort,
+    ) -> Result<Vec<Found>, Damage> {
+        let mut found = Vec::new();
+        for part in sealed {
+            let Some(space) = part.loaded.segment.space(self.namespace.cast_unsigned(), self.kind) else {
+                continue;
+            };
+            let dead = part.dead(self.kind);
+            let alive = |id: u64| !dead.contains(id) && self.among.has(id);
+            let accept = match self.among {
+                Among::All if dead.is_empty() => Accept::All,
+                Among::Set(set) if dead.is_empty() => Accept::Only(set),
+                _ => Accept::Test(&alive),
+            };
+            space
+                .search(self.probe, self.want, self.width, accept, scratch, effort, &mut found)
+                .map_err(|fault| part.damage(fault))?;
+        }
+        let accept = match self.among {
+            Among::All => Accept::All,
+            Among::Set(set) => Accept::Only(set),
+            Among::Test(test) => Accept::Test(test),
+        };
+        let rows = fresh.iter().map(|fresh| &fresh.row);
+        scan_rows(self.probe, rows, self.want, accept, scratch, effort, &mut found);
+        found.sort_unstable_by(Found::order);
+        found.truncate(self.want);
+        Ok(found)
+    }
+}
+
+/// The prepared vector of a memory that counts, wherever it lies.
+pub(crate) fn memory_vector<'a>(
+    namespace: i64,
+    id: u64,
+    sealed: &'a [Sealed],
+    fresh: &'a [Arc<Fresh>],
+) -> Result<Option<&'a [f32]>, Damage> {
+    if let Some(fresh) = fresh.iter().find(|fresh| fresh.row.id() == id) {
+        return Ok(Some(fresh.row.vector()));
+    }
+    for part in sealed.iter().filter(|part| !part.dead_memories.contains(id)) {
+        let space = part.loaded.segment.space(namespace.cast_unsigned(), SpaceKind::Memories);
+        if let Some(space) = space
+            && let Some(vector) = space.vector(id).map_err(|fault| part.damage(fault))?
+        {
+            return Ok(Some(vector));
+        }
+    }
+    Ok(None)
+}

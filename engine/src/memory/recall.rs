@@ -1,0 +1,312 @@
+//! Recall: search both graphs, judge, explain, and issue a receipt. Waits for no write.
+
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::graph::{Effort, Scratch};
+use crate::id::{MemoryId, ReceiptId};
+use crate::outcome::{Background, MIN_EXPERIENCES, NEIGHBOURS};
+use crate::rank::{Candidate, Neighbour, Ranked, nominate, rank};
+use crate::segment::SpaceKind;
+use crate::store::{Slip, memories, names};
+use crate::vector::{Metric, Probe};
+
+use super::core::{Core, check_name};
+use super::input::{DEFAULT_NAMESPACE, Query};
+use super::output::{Hit, Recall};
+use super::partition::{Partition, Snapshot, experience_metric};
+use super::points::{Among, Damage, Search, memory_vector};
+
+/// A namespace that takes part in a recall.
+struct Ground {
+    name: String,
+    partition: Arc<Partition>,
+    seen: Snapshot,
+    /// Memories of the kind asked for, and their cells; `None`: all.
+    only: Option<(Arc<RoaringTreemap>, RoaringTreemap)>,
+}
+
+/// The query in the two spaces.
+struct Probes {
+    memories: Probe,
+    experiences: Probe,
+}
+
+/// Answers a query.
+pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
+    let prepared = core.prepare(&query.vector)?;
+    let situation = experience_metric(core.metric).prepare(&query.vector)?;
+    for namespace in &query.namespaces {
+        check_name("namespace", namespace)?;
+    }
+    let probes = Probes {
+        memories: Probe::new(core.metric, &prepared),
+        experiences: Probe::new(experience_metric(core.metric), &situation),
+    };
+    let now = core.now();
+    let mut effort = Effort::default();
+    let (grounds, ranked) = loop {
+        core.view.catch_up(&core.db)?;
+        let grounds = survey(core, query)?;
+        let answer = core.with_scratch(|scratch| {
+            search(&grounds, &probes, query, core.settings.width, now, scratch, &mut effort)
+        });
+        match answer {
+            Ok(ranked) => break (grounds, ranked),
+            // Each round takes a damaged segment out of use, so the rounds are bounded.
+            Err(Damage { name, fault }) => {
+                core.view.condemn(&core.db, now, &name, &fault.to_string())?;
+            }
+        }
+    };
+    let mut hits: Vec<Hit> = ranked
+        .iter()
+        .map(|r| Hit {
+            id: MemoryId(r.memory),
+            namespace: grounds[r.namespace].name.clone(),
+            score: r.score,
+            similarity: r.similarity,
+            evidence: r.evidence,
+            content: None,
+            metadata: None,
+        })
+        .collect();
+    if query.content {
+        load_contents(core, &mut hits, &mut effort)?;
+    }
+    let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
+    if let Some(id) = receipt {
+        let shown = hits.iter().map(|hit| hit.id.0).collect();
+        core.receipts.issue(Slip { id, vector: query.vector.clone(), text: query.text.clone(), shown });
+    }
+    core.counters.add(&effort);
+    Ok(Recall { receipt, hits, bytes_touched: effort.bytes })
+}
+
+/// The namespaces of a query that exist, each once.
+fn survey(core: &Core, query: &Query) -> Result<Vec<Ground>> {
+    let kind = match &query.kind {
+        None => None,
+        Some(kind) => match core.db.read(|conn| names::kind_by_name(conn, kind))? {
+            Some(kind) => Some(kind),
+            None => return Ok(Vec::new()),
+        },
+    };
+    let default = [DEFAULT_NAMESPACE.to_owned()];
+    let mut wanted: Vec<&String> = if query.namespaces.is_empty() {
+        default.iter().collect()
+    } else {
+        query.namespaces.iter().collect()
+    };
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut grounds = Vec::new();
+    for name in wanted {
+        let Some(partition) = core.view.partition(&core.db, name)? else {
+            continue;
+        };
+        let only = match kind {
+            None => None,
+            Some(kind) => {
+                let memories = partition.of_kind(&core.db, kind)?;
+                let cells = partition.cells_of(&memories);
+                Some((memories, cells))
+            }
+        };
+        let seen = partition.snapshot();
+        grounds.push(Ground { name: name.clone(), partition, seen, only });
+    }
+    Ok(grounds)
+}
+
+fn search(
+    grounds: &[Ground],
+    probes: &Probes,
+    query: &Query,
+    default_width: usize,
+    now: Timestamp,
+    scratch: &mut Scratch,
+    effort: &mut Effort,
+) -> Result<Vec<Ranked>, Damage> {
+    if query.k == 0 {
+        return Ok(Vec::new());
+    }
+    let width = if query.width == 0 { default_width } else { query.width };
+    let experienced = grounds.iter().any(|ground| ground.seen.cells > 0);
+    // Without experience the order is that of similarity: the best k are all there is to know.
+    let want = if experienced { query.k.max(NEIGHBOURS) } else { query.k };
+
+    let mut candidates = Vec::new();
+    for (namespace, ground) in grounds.iter().enumerate() {
+        let found =
+            ground.search(SpaceKind::Memories, &probes.memories, want, width, now, scratch, effort)?;
+        candidates.extend(found.into_iter().map(|found| Candidate {
+            memory: found.id,
+            namespace,
+            similarity: found.similarity,
+            nominated: false,
+        }));
+    }
+    candidates.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.memory.cmp(&b.memory)));
+    candidates.truncate(want);
+
+    let mut neighbours = Vec::new();
+    if experienced {
+        for (namespace, ground) in grounds.iter().enumerate() {
+            neighbours.extend(ground.neighbours(
+                namespace,
+                &probes.experiences,
+                width,
+                now,
+                scratch,
+                effort,
+            )?);
+        }
+        neighbours.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.cell.cmp(&b.cell)));
+        neighbours.truncate(NEIGHBOURS);
+        for (memory, namespace) in nominate(&neighbours) {
+            let ground = &grounds[namespace];
+            if candidates.iter().any(|c| c.memory == memory) || !ground.accepts(memory, now) {
+                continue;
+            }
+            if let Some(vector) = memory_vector(
+                ground.seen.namespace,
+                memory,
+                &ground.seen.sealed,
+                &ground.seen.fresh_memories,
+            )? {
+                let similarity = probes.memories.exact(vector);
+                effort.bytes += size_of_val(vector) as u64;
+                candidates.push(Candidate { memory, namespace, similarity, nominated: true });
+            }
+        }
+    }
+
+    let (memories, experiences) = backgrounds(grounds, probes, effort);
+    let identical = if probes.experiences.metric() == Metric::L2 { 0.0 } else { 1.0 };
+    let overall = grounds
+        .iter()
+        .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
+    let mut ranked = rank(&candidates, &neighbours, memories, experiences, identical, overall);
+    ranked.truncate(query.k);
+    Ok(ranked)
+}
+
+impl Ground {
+    /// Whether a memory may be a hit: of the kind asked for, and its time not over.
+    fn accepts(&self, memory: u64, now: Timestamp) -> bool {
+        self.only.as_ref().is_none_or(|(memories, _)| memories.contains(memory))
+            && self.seen.expiring.get(&memory).is_none_or(|at| now < *at)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a search is made of these")]
+    fn search(
+        &self,
+        kind: SpaceKind,
+        probe: &Probe,
+        want: usize,
+        width: usize,
+        now: Timestamp,
+        scratch: &mut Scratch,
+        effort: &mut Effort,
+    ) -> Result<Vec<crate::graph::Found>, Damage> {
+        let in_time = |id: u64| self.accepts(id, now);
+        let (fresh, among) = match (kind, &self.only) {
+            (SpaceKind::Memories, _) if !self.seen.expiring.is_empty() => {
+                (&self.seen.fresh_memories, Among::Test(&in_time))
+            }
+            (SpaceKind::Memories, Some((memories, _))) => (&self.seen.fresh_memories, Among::Set(memories)),
+            (SpaceKind::Memories, None) => (&self.seen.fresh_memories, Among::All),
+            (SpaceKind::Experiences, Some((_, cells))) => (&self.seen.fresh_cells, Among::Set(cells)),
+            (SpaceKind::Experiences, None) => (&self.seen.fresh_cells, Among::All),
+        };
+        // An absurd k must not become an absurd allocation.
+        let most = self.seen.points(kind);
+        let search =
+            Search { namespace: self.seen.namespace, kind, probe, want: want.min(most), width, among };
+        search.run(&self.seen.sealed, fresh, scratch, effort)
+    }
+
+    /// The points of experience nearest to the query, with their evidence.
+    fn neighbours(
+        &self,
+        namespace: usize,
+        probe: &Probe,
+        width: usize,
+        now: Timestamp,
+        scratch: &mut Scratch,
+        effort: &mut Effort,
+    ) -> Result<Vec<Neighbour>, Damage> {
+        if self.seen.cells == 0 {
+            return Ok(Vec::new());
+        }
+        let found = self.search(SpaceKind::Experiences, probe, NEIGHBOURS, width, now, scratch, effort)?;
+        let cells = self.partition.cells(found.iter().map(|found| found.id));
+        let neighbour = |(found, cell): (crate::graph::Found, Option<super::partition::Cell>)| {
+            // A cell that went away since the snapshot has nothing to say.
+            cell.map(|cell| Neighbour {
+                cell: found.id,
+                memory: cell.memory,
+                namespace,
+                similarity: found.similarity,
+                sums: cell.sums,
+            })
+        };
+        Ok(found.into_iter().zip(cells).filter_map(neighbour).collect())
+    }
+}
+
+/// The backgrounds of memories and experiences, each from the samples of all namespaces searched.
+/// While there are few experiences, theirs is the one of the memories.
+fn backgrounds(grounds: &[Ground], probes: &Probes, effort: &mut Effort) -> (Background, Background) {
+    let mut similarities = |probe: &Probe, cells: bool, normalise: bool| {
+        let mut all = Vec::new();
+        for ground in grounds {
+            let sample = if cells { &ground.seen.cell_sample } else { &ground.seen.memory_sample };
+            for vector in sample.iter() {
+                effort.bytes += size_of_val::<[f32]>(vector) as u64;
+                let length = if normalise { crate::vector::sum_of_squares(vector).sqrt() } else { 1.0 };
+                if length > 0.0 {
+                    all.push(probe.exact(vector) / length);
+                }
+            }
+        }
+        Background::of(&mut all)
+    };
+    let memories = similarities(&probes.memories, false, false);
+    let cells: usize = grounds.iter().map(|ground| ground.seen.cells).sum();
+    let experiences = if cells >= MIN_EXPERIENCES {
+        similarities(&probes.experiences, true, false)
+    } else if probes.memories.metric() == probes.experiences.metric() {
+        memories
+    } else {
+        // Under dot, memories are not normalised and situations are.
+        similarities(&probes.experiences, false, true)
+    };
+    (memories, experiences)
+}
+
+fn load_contents(core: &Core, hits: &mut [Hit], effort: &mut Effort) -> Result<()> {
+    core.db.snapshot(|conn| {
+        for hit in hits {
+            // A memory forgotten since the search has no content any more.
+            if let Some((content, metadata, bytes)) = memories::payload(conn, hit.id.0.cast_signed())? {
+                hit.content = Some(content);
+                hit.metadata = Some(parse_metadata(metadata.as_deref())?);
+                effort.bytes += bytes;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Metadata from its stored text.
+pub(crate) fn parse_metadata(text: Option<&str>) -> Result<serde_json::Value> {
+    text.map_or(Ok(serde_json::Value::Null), |text| {
+        serde_json::from_str(text)
+            .map_err(|error| Error::corrupt(format!("stored metadata is no JSON: {error}")))
+    })
+}

@@ -1,0 +1,176 @@
+//! Remembering, changing, forgetting.
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::id::MemoryId;
+use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
+use crate::store::{Tx, names};
+
+use super::core::{Core, after, check_name, check_text};
+use super::input::{Memory, Update};
+
+/// Stores memories: all of them or none.
+pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>> {
+    core.writable()?;
+    let row_error = |row: usize, error: Error| match error {
+        // A busy store or a full disk is no fault of the row.
+        at_fault if (100..300).contains(&(at_fault.code() as i32)) && memories.len() > 1 => {
+            Error::Row { row, source: Box::new(at_fault) }
+        }
+        other => other,
+    };
+    let mut metadata = Vec::with_capacity(memories.len());
+    for (row, memory) in memories.iter().enumerate() {
+        metadata.push(check(core, memory).map_err(|error| row_error(row, error))?);
+    }
+    core.db.write(core.now(), |tx| {
+        let mut ids = Vec::with_capacity(memories.len());
+        let mut added: Vec<(i64, i64)> = Vec::new();
+        for (row, memory) in memories.iter().enumerate() {
+            let (id, namespace) =
+                store(tx, memory, metadata[row].as_deref()).map_err(|error| row_error(row, error))?;
+            match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
+                Some((_, count)) => *count += 1,
+                None => added.extend(namespace.map(|namespace| (namespace, 1))),
+            }
+            ids.push(MemoryId(id.cast_unsigned()));
+        }
+        for (namespace, count) in added {
+            names::count_memories(tx, namespace, count)?;
+        }
+        Ok(ids)
+    })
+}
+
+/// Checks what can be checked without the database; returns the metadata as text.
+fn check(core: &Core, memory: &Memory) -> Result<Option<String>> {
+    core.prepare(&memory.vector)?;
+    check_text("content", &memory.content)?;
+    check_name("namespace", &memory.namespace)?;
+    check_name("kind", &memory.kind)?;
+    if let Some(author) = &memory.author {
+        check_name("author", author)?;
+    }
+    if let Some(key) = &memory.key {
+        check_name("key", key)?;
+    }
+    metadata_text(&memory.metadata)
+}
+
+fn metadata_text(metadata: &Value) -> Result<Option<String>> {
+    match metadata {
+        Value::Null => Ok(None),
+        Value::Object(_) => {
+            let text = metadata.to_string();
+            check_text("metadata", &text)?;
+            Ok(Some(text))
+        }
+        _ => Err(Error::invalid("metadata", "it is no JSON object")),
+    }
+}
+
+/// Stores one memory. Returns its id, and its namespace if it was not there before.
+fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i64, Option<i64>)> {
+    let namespace = names::intern_namespace(tx, &memory.namespace)?;
+    if let Some(key) = &memory.key
+        && let Some(row) = memories::by_key(tx.conn, namespace, key)?
+    {
+        return if is_same(tx, &row, memory, metadata)? {
+            Ok((row.id, None))
+        } else {
+            Err(Error::KeyConflict { key: key.clone(), by: format!("memory {}", row.id) })
+        };
+    }
+    let old = match memory.supersedes {
+        None => None,
+        Some(old) => Some(current(tx, old)?),
+    };
+    let new = NewMemory {
+        namespace,
+        kind: names::intern_kind(tx, &memory.kind)?,
+        author: memory.author.as_ref().map(|author| names::intern_principal(tx, author)).transpose()?,
+        key: memory.key.as_deref(),
+        expires_at: memory.time_to_live.map(|ttl| after(tx.now, ttl)),
+        content: &memory.content,
+        metadata,
+        vector: &memory.vector,
+    };
+    let id = memories::insert(tx, &new)?;
+    if let Some(old) = old {
+        memories::supersede(tx, old, id)?;
+    }
+    Ok((id, Some(namespace)))
+}
+
+/// The row of a memory that can be superseded or changed.
+fn current(tx: &Tx<'_>, id: MemoryId) -> Result<MemoryRow> {
+    let row = memories::load(tx.conn, id.0.cast_signed())?
+        .filter(|row| row.status != memories::FORGOTTEN)
+        .ok_or(Error::UnknownMemory { id: id.0 })?;
+    match row.superseded_by {
+        Some(by) if row.status != LIVE => Err(Error::invalid(
+            "memory",
+            format!("memory {id} was superseded by memory {by}: change that one"),
+        )),
+        _ => Ok(row),
+    }
+}
+
+/// Whether a memory handed in again under its key is the one stored.
+fn is_same(tx: &Tx<'_>, row: &MemoryRow, memory: &Memory, metadata: Option<&str>) -> Result<bool> {
+    let Some((content, stored_metadata, _)) = memories::payload(tx.conn, row.id)? else {
+        return Ok(false);
+    };
+    Ok(content == memory.content
+        && stored_metadata.as_deref() == metadata
+        && names::kind_name(tx.conn, row.kind)? == memory.kind
+        && memories::vector(tx.conn, row.id)?.is_some_and(|vector| vector == memory.vector))
+}
+
+/// Changes a stored memory.
+pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
+    core.writable()?;
+    if let Some(vector) = &change.vector {
+        core.prepare(vector)?;
+    }
+    if let Some(content) = &change.content {
+        check_text("content", content)?;
+    }
+    if let Some(kind) = &change.kind {
+        check_name("kind", kind)?;
+    }
+    let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
+    core.db.write(core.now(), |tx| {
+        let row = current(tx, id)?;
+        let amendment = Amendment {
+            content: change.content.as_deref(),
+            metadata: metadata.as_ref().map(Option::as_deref),
+            kind: change.kind.as_ref().map(|kind| names::intern_kind(tx, kind)).transpose()?,
+            expires_at: change.time_to_live.map(|ttl| ttl.map(|ttl| after(tx.now, ttl))),
+            vector: change.vector.as_deref(),
+        };
+        memories::amend(tx, row, &amendment)
+    })
+}
+
+/// Forgets a memory. Returns whether there was one.
+pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
+    core.writable()?;
+    core.db.write(core.now(), |tx| {
+        let row = memories::load(tx.conn, id.0.cast_signed())?;
+        match row.filter(|row| row.status != memories::FORGOTTEN) {
+            Some(row) => memories::forget(tx, row).map(|()| true),
+            None => Ok(false),
+        }
+    })
+}
+
+/// Forgets a namespace and all that is in it. Returns how many memories that were.
+pub(crate) fn drop_namespace(core: &Core, name: &str) -> Result<u64> {
+    core.writable()?;
+    core.db.write(core.now(), |tx| match names::namespace_by_name(tx.conn, name)? {
+        Some(row) => memories::drop_namespace(tx, row.id).map(i64::cast_unsigned),
+        None => Ok(0),
+    })
+}

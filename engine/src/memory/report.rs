@@ -1,0 +1,127 @@
+//! Reports: how it went.
+
+use crate::error::{Error, Result};
+use crate::id::{MemoryId, ReceiptId, ReportId};
+use crate::store::memories;
+use crate::store::reports::{self, About, NewReport};
+
+use super::core::{Core, check_name, check_text};
+use super::input::{Report, Subject};
+use super::output::{ReportReply, ReportStatus};
+use super::partition::experience_metric;
+
+/// How long a receipt that cannot be found may still be on its way, in microseconds. It is written
+/// within milliseconds of the recall; a minute allows for clocks that differ.
+const UNDERWAY: i64 = 60_000_000;
+
+/// Keeps a report and credits it.
+pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
+    core.writable()?;
+    check(core, report)?;
+    let now = core.now();
+    let mut used: Vec<u64> = report.used.iter().map(|id| id.0).collect();
+    used.sort_unstable();
+    used.dedup();
+    let slip = match &report.subject {
+        Subject::Receipt(id) => core.receipts.find(*id)?,
+        Subject::Memory { .. } => None,
+    };
+    let filed = core.db.write(now, |tx| {
+        let own;
+        let about = match &report.subject {
+            Subject::Receipt(id) => About::Receipt(*id, slip.as_ref()),
+            Subject::Memory { id, situation: Some(vector) } => {
+                known(memories::load(tx.conn, id.0.cast_signed())?, *id)?;
+                About::Memory(*id, vector)
+            }
+            Subject::Memory { id, situation: None } => {
+                known(memories::load(tx.conn, id.0.cast_signed())?, *id)?;
+                own = memories::vector(tx.conn, id.0.cast_signed())?
+                    .ok_or(Error::UnknownMemory { id: id.0 })?;
+                experience_metric(core.metric).prepare(&own)?;
+                About::Memory(*id, &own)
+            }
+        };
+        let filed = reports::file(
+            tx,
+            &NewReport {
+                about,
+                outcome: report.outcome.value(),
+                used: &used,
+                tokens: report.tokens,
+                cost_micros: report.cost_micros,
+                reporter: report.reporter.as_deref(),
+                key: report.key.as_deref(),
+                note: report.note.as_deref(),
+            },
+        )?;
+        match report.subject {
+            // Refused here, the report is rolled back.
+            Subject::Receipt(id) if filed.pending && !underway(id, now) => {
+                Err(Error::UnknownReceipt { id: id.to_string() })
+            }
+            _ => Ok(filed),
+        }
+    })?;
+    let status = match (filed.duplicate, filed.pending, filed.credited.is_empty()) {
+        (true, ..) => ReportStatus::Duplicate,
+        (_, true, _) => ReportStatus::Pending,
+        (.., true) => ReportStatus::NotCredited,
+        _ => ReportStatus::Credited,
+    };
+    let credited = filed.credited.into_iter().map(|(id, share)| (MemoryId(id), share)).collect();
+    Ok(ReportReply { id: ReportId(filed.id.cast_unsigned()), status, credited })
+}
+
+/// Credits pending reports whose receipts have arrived.
+pub(crate) fn settle(core: &Core) -> Result<()> {
+    let awaited = core.db.read(reports::awaited)?;
+    for id in awaited {
+        if let Some(slip) = core.receipts.find(id)? {
+            core.db.write(core.now(), |tx| reports::settle(tx, &slip))?;
+        }
+    }
+    Ok(())
+}
+
+fn check(core: &Core, report: &Report) -> Result<()> {
+    if let Some(value) = report.outcome.value()
+        && !(0.0..=1.0).contains(&value)
+    {
+        return Err(Error::invalid("outcome", format!("it is {value}; a grade lies in 0..=1")));
+    }
+    if let Some(reporter) = &report.reporter {
+        check_name("reporter", reporter)?;
+    }
+    if let Some(key) = &report.key {
+        check_name("key", key)?;
+    }
+    if let Some(note) = &report.note {
+        check_text("note", note)?;
+    }
+    if let Subject::Memory { id, situation } = &report.subject {
+        if report.used.iter().any(|used| used != id) {
+            return Err(Error::invalid(
+                "used",
+                format!("the report is on memory {id} and can name no other"),
+            ));
+        }
+        if let Some(vector) = situation {
+            core.prepare(vector)?;
+            experience_metric(core.metric).prepare(vector)?;
+        }
+    }
+    Ok(())
+}
+
+fn known(row: Option<memories::MemoryRow>, id: MemoryId) -> Result<()> {
+    match row {
+        Some(row) if row.status != memories::FORGOTTEN => Ok(()),
+        _ => Err(Error::UnknownMemory { id: id.0 }),
+    }
+}
+
+/// Whether a receipt is so young that it may not have been written yet.
+fn underway(id: ReceiptId, now: i64) -> bool {
+    (now - id.issued()).abs() < UNDERWAY
+}

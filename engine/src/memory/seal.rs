@@ -1,0 +1,205 @@
+//! Sealing: what is in no segment yet is put into one, together with the small segments before it.
+//!
+//! Segments cover ranges of changes. A new one takes the last range that none covers and, as long
+//! as the segment before it is at most three times as large as what is gathered, that one too: so
+//! sizes grow geometrically and their number stays small. One process seals at a time: it holds a
+//! lock on `seal.lock`, which the system releases when the process dies.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rusqlite::Connection;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{Error, Result};
+use crate::segment::{SegmentHeader, SpaceInput, SpaceKind, write_segment};
+use crate::store::registry::{self, SegmentRow};
+use crate::store::{cells, changes, memories};
+
+use super::core::Core;
+use super::partition::{experience_metric, gaps};
+use super::points::Loaded;
+
+/// A segment is merged with what follows while it is at most so many times as large.
+const RATIO: i64 = 3;
+/// Memories whose time is over that are forgotten in one transaction.
+const EXPIRED_BATCH: usize = 1000;
+
+/// How many points are in no segment, at most.
+pub(crate) fn unsealed(core: &Core) -> Result<u64> {
+    let segments = core.view.segments();
+    core.db.snapshot(|conn| {
+        let seq = changes::last_seq(conn)?;
+        gaps(&segments, seq).into_iter().map(|(lo, hi)| changes::points_in(conn, lo, hi)).sum()
+    })
+}
+
+/// Whether as many changes are beyond the last segment as would make a seal due if each brought a
+/// point. Costs nothing; the sealer counts.
+pub(crate) fn may_be_due(core: &Core) -> bool {
+    let sealed = core.view.segments().last().map_or(0, |loaded| loaded.row.hi);
+    core.db.acknowledged() - sealed >= core.settings.seal_at as i64
+}
+
+/// Seals what is in no segment, if that is at least `least` points. Returns whether it did.
+pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
+    let _one = core.sealing.lock();
+    core.view.catch_up(&core.db)?;
+    if unsealed(core)? < least.max(1) {
+        return Ok(false);
+    }
+    let Some(_lease) = lease(core)? else {
+        return Ok(false);
+    };
+    // Another process may have sealed until now.
+    core.view.catch_up(&core.db)?;
+    forget_expired(core)?;
+    let segments = core.view.segments();
+    let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
+    core.view.files().sweep(&names)?;
+    let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
+        return Ok(false);
+    };
+    build(core, harvest)?;
+    Ok(true)
+}
+
+/// What goes into a new segment.
+struct Harvest {
+    lo: i64,
+    hi: i64,
+    spaces: Vec<SpaceInput>,
+    /// Where in `spaces` a namespace's points of a kind are.
+    places: HashMap<(i64, SpaceKind), usize>,
+    rows_hash: u64,
+    replaced: Vec<SegmentRow>,
+}
+
+/// Chooses the range of a new segment and reads its points.
+fn gather(core: &Core, conn: &Connection, segments: &[Arc<Loaded>], least: u64) -> Result<Option<Harvest>> {
+    let seq = changes::last_seq(conn)?;
+    let mut chosen = None;
+    for (lo, hi) in gaps(segments, seq) {
+        let points = changes::points_in(conn, lo, hi)?;
+        if points >= least {
+            chosen = Some((lo, hi, points.cast_signed()));
+        }
+    }
+    let Some((mut lo, hi, mut points)) = chosen else {
+        return Ok(None);
+    };
+    let mut replaced = Vec::new();
+    for loaded in segments.iter().rev() {
+        if loaded.row.hi == lo && loaded.row.points <= RATIO * points {
+            lo = loaded.row.lo;
+            points += loaded.row.points;
+            replaced.push(loaded.row.clone());
+        }
+    }
+    let mut harvest = Harvest { lo, hi, spaces: Vec::new(), places: HashMap::new(), rows_hash: 0, replaced };
+    let mut hash = Xxh3::new();
+    memories::points_in(conn, None, (lo, hi), |id, namespace, _| {
+        if let Some(vector) = memories::vector(conn, id)? {
+            let vector = core.metric.prepare(&vector)?;
+            harvest.add(&mut hash, namespace, SpaceKind::Memories, core.metric, id, &vector);
+        }
+        Ok(())
+    })?;
+    let metric = experience_metric(core.metric);
+    for cell in cells::points_in(conn, (lo, hi))? {
+        let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
+        harvest.add(&mut hash, cell.namespace, SpaceKind::Experiences, metric, cell.id, &vector);
+    }
+    harvest.rows_hash = hash.digest();
+    Ok(Some(harvest))
+}
+
+impl Harvest {
+    fn add(
+        &mut self,
+        hash: &mut Xxh3,
+        namespace: i64,
+        kind: SpaceKind,
+        metric: crate::vector::Metric,
+        id: i64,
+        vector: &[f32],
+    ) {
+        hash.update(&namespace.to_le_bytes());
+        hash.update(&id.to_le_bytes());
+        hash.update(bytemuck::cast_slice(vector));
+        let spaces = &mut self.spaces;
+        let at = *self.places.entry((namespace, kind)).or_insert_with(|| {
+            let namespace = namespace.cast_unsigned();
+            spaces.push(SpaceInput { namespace, kind, metric, ids: Vec::new(), vectors: Vec::new() });
+            spaces.len() - 1
+        });
+        self.spaces[at].ids.push(id.cast_unsigned());
+        self.spaces[at].vectors.extend_from_slice(vector);
+    }
+}
+
+fn build(core: &Core, harvest: Harvest) -> Result<()> {
+    let Harvest { lo, hi, spaces, rows_hash, replaced, .. } = harvest;
+    let points: usize = spaces.iter().map(|space| space.ids.len()).sum();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(core.settings.threads)
+        .thread_name(|i| format!("wisen-build-{i}"))
+        .build()
+        .map_err(Error::internal)?;
+    let header = SegmentHeader {
+        store_id: core.identity.store_id,
+        seq_lo: lo.cast_unsigned(),
+        seq_hi: hi.cast_unsigned(),
+        rows_hash,
+        dim: core.identity.dimension,
+    };
+    let row = SegmentRow {
+        name: format!("{hi:016x}-{}.seg", uuid::Uuid::new_v4().simple()),
+        lo,
+        hi,
+        rows_hash: rows_hash.cast_signed(),
+        points: points as i64,
+    };
+    core.view.files().write(&row.name, |sink| {
+        write_segment(sink, &header, spaces, &core.settings.build, &pool, &core.cancel).map(|_| ())
+    })?;
+    // Durable whatever the store's durability: a segment must never hold what a power loss can
+    // take out of the database.
+    core.db.write_durably(core.now(), |tx| registry::publish(tx, &row, &replaced))?;
+    core.db.raise_generation();
+    core.counters.seals.fetch_add(1, Ordering::Relaxed);
+    core.view.catch_up(&core.db)?;
+    let segments = core.view.segments();
+    let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
+    core.view.files().sweep(&names)
+}
+
+fn forget_expired(core: &Core) -> Result<()> {
+    loop {
+        let gone = core.db.write(core.now(), |tx| memories::forget_expired(tx, EXPIRED_BATCH))?;
+        if gone < EXPIRED_BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// The right to seal, as long as it is held; `None` if another process has it.
+fn lease(core: &Core) -> Result<Option<Option<File>>> {
+    let Some(dir) = &core.dir else {
+        return Ok(Some(None));
+    };
+    let path = dir.join("seal.lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Some(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+    }
+}

@@ -1,0 +1,258 @@
+//! The handle.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+use crate::id::MemoryId;
+
+use super::core::Core;
+use super::input::{Memory, Query, Report, Update};
+use super::keeper::Keeper;
+use super::options::Options;
+use super::output::{Namespace, Recall, Record, ReportReply, Stats, Verification};
+use super::{inspect, open, recall, remember, report, seal};
+
+/// Records read at a time by [`Store::iter`].
+const PAGE: usize = 256;
+
+/// A store: one directory on disk (or `":memory:"`), opened. `Send + Sync`: share it by reference
+/// or in an `Arc`; any number of threads may use it, and any number of processes may open the same
+/// directory at once.
+///
+/// ```
+/// use wisen::{Memory, Options, Outcome, Query, Report, Store};
+///
+/// # fn main() -> wisen::Result<()> {
+/// let store = Store::open(":memory:", Options::new(4))?;
+/// let restart = store.remember(Memory::new("restart the service", [0.9, 0.1, 0.0, 0.1]))?;
+/// let clear = store.remember(Memory::new("clear the cache", [0.8, 0.2, 0.1, 0.0]))?;
+///
+/// let query = Query::new([0.9, 0.15, 0.0, 0.1]).k(1).content(true);
+/// let first = store.recall(&query)?;
+/// assert_eq!(first.hits[0].id, restart);
+///
+/// // It did not help; clearing the cache did.
+/// store.report(&Report::on(first.receipt.expect("asked for"), Outcome::Failure))?;
+/// store.report(&Report::on_memory(clear, Outcome::Success).situation([0.9, 0.15, 0.0, 0.1]))?;
+/// let second = store.recall(&query)?;
+/// assert_eq!(second.hits[0].id, clear);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Store {
+    core: Arc<Core>,
+    keeper: Keeper,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.core.path)
+            .field("dimension", &self.core.identity.dimension)
+            .field("metric", &self.core.metric)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store in the directory `path`, or creates it. `":memory:"` opens a store of its
+    /// own that lives in memory.
+    ///
+    /// Fails with [`NotAStore`](crate::Error::NotAStore) where something else is,
+    /// [`Mismatch`](crate::Error::Mismatch) if the options contradict what was fixed at creation,
+    /// [`NewerSchema`](crate::Error::NewerSchema) if a newer Wisen wrote it.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
+        let core = Arc::new(open::open(path.as_ref(), &options)?);
+        let store = Store { keeper: Keeper::new(core.clone()), core };
+        store.core.view.catch_up(&store.core.db)?;
+        // Writes of processes that were too short-lived to seal them add up.
+        store.seal_if_due()?;
+        Ok(store)
+    }
+
+    /// Stores a memory and returns its id. It can be recalled at once.
+    pub fn remember(&self, memory: Memory) -> Result<MemoryId> {
+        let ids = self.remember_many(vec![memory])?;
+        Ok(ids[0])
+    }
+
+    /// Stores several memories in one transaction: all of them, or none and an error that names
+    /// the row. Returns their ids in the same order.
+    #[allow(clippy::needless_pass_by_value, reason = "memories are handed over, as in `remember`")]
+    pub fn remember_many(&self, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
+        self.core.enter()?;
+        let ids = remember::remember(&self.core, &memories)?;
+        self.seal_if_due()?;
+        Ok(ids)
+    }
+
+    /// Changes a stored memory; what the change does not name stays, and so does the evidence.
+    #[allow(clippy::needless_pass_by_value, reason = "a change is handed over, as in `remember`")]
+    pub fn update(&self, id: MemoryId, change: Update) -> Result<()> {
+        self.core.enter()?;
+        remember::update(&self.core, id, &change)?;
+        self.seal_if_due()
+    }
+
+    /// Finds what fits: the memories near the query and those that worked in situations near it,
+    /// ranked by what experience says of them. Without reports the order is that of similarity.
+    pub fn recall(&self, query: &Query) -> Result<Recall> {
+        self.core.enter()?;
+        let recall = recall::recall(&self.core, query)?;
+        if recall.receipt.is_some() {
+            self.keeper.receipts_wait();
+        }
+        Ok(recall)
+    }
+
+    /// Tells how it went. The next recall of any process takes it into account.
+    pub fn report(&self, report: &Report) -> Result<ReportReply> {
+        self.core.enter()?;
+        let reply = report::report(&self.core, report)?;
+        self.seal_if_due()?;
+        Ok(reply)
+    }
+
+    /// Everything stored about a memory; `None` if there is none with this id or it was forgotten.
+    pub fn get(&self, id: MemoryId) -> Result<Option<Record>> {
+        self.core.enter()?;
+        inspect::get(&self.core, id)
+    }
+
+    /// Forgets a memory: its content, vector and evidence are deleted. Returns whether there was one.
+    pub fn forget(&self, id: MemoryId) -> Result<bool> {
+        self.core.enter()?;
+        remember::forget(&self.core, id)
+    }
+
+    /// Up to `limit` records with ids above `after`, in the order of ids; of one namespace or of all.
+    /// Start with `MemoryId(0)`; fewer than `limit` records mean the end.
+    pub fn page(&self, namespace: Option<&str>, after: MemoryId, limit: usize) -> Result<Vec<Record>> {
+        self.core.enter()?;
+        inspect::page(&self.core, namespace, after, limit)
+    }
+
+    /// Iterates over all records of a namespace, or of all, in the order of ids. Memories that come
+    /// or go meanwhile may or may not be met.
+    pub fn iter(&self, namespace: Option<&str>) -> impl Iterator<Item = Result<Record>> + '_ {
+        let namespace = namespace.map(str::to_owned);
+        let (mut after, mut page, mut ended) = (MemoryId(0), Vec::new().into_iter(), false);
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(record) = page.next() {
+                    return Some(Ok(record));
+                }
+                if ended {
+                    return None;
+                }
+                match self.page(namespace.as_deref(), after, PAGE) {
+                    Ok(records) => {
+                        ended = records.len() < PAGE;
+                        after = records.last().map_or(after, |record| record.id);
+                        page = records.into_iter();
+                    }
+                    Err(error) => {
+                        ended = true;
+                        return Some(Err(error));
+                    }
+                }
+            }
+        })
+    }
+
+    /// All namespaces, by name.
+    pub fn namespaces(&self) -> Result<Vec<Namespace>> {
+        self.core.enter()?;
+        inspect::namespaces(&self.core)
+    }
+
+    /// Memories in a namespace, or in all, that were neither forgotten nor superseded.
+    pub fn count(&self, namespace: Option<&str>) -> Result<u64> {
+        self.core.enter()?;
+        inspect::count(&self.core, namespace)
+    }
+
+    /// Forgets everything in a namespace, and the namespace. Returns how many memories that were.
+    pub fn drop_namespace(&self, namespace: &str) -> Result<u64> {
+        self.core.enter()?;
+        remember::drop_namespace(&self.core, namespace)
+    }
+
+    /// Figures of the store.
+    pub fn stats(&self) -> Result<Stats> {
+        self.core.enter()?;
+        inspect::stats(&self.core)
+    }
+
+    /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.
+    pub fn verify(&self) -> Result<Verification> {
+        self.core.enter()?;
+        inspect::verify(&self.core)
+    }
+
+    /// Makes durable whatever was acknowledged, receipts included.
+    pub fn flush(&self) -> Result<()> {
+        self.core.enter()?;
+        self.flush_all()
+    }
+
+    /// Builds segments of what is in none yet, now, however little it is. Recalls go on meanwhile.
+    pub fn seal(&self) -> Result<()> {
+        self.core.enter()?;
+        self.core.writable()?;
+        while seal::seal(&self.core, 1)? {}
+        Ok(())
+    }
+
+    /// Flushes, seals what is due, stops the threads. Every later call on this handle answers
+    /// [`Error::Closed`](crate::Error::Closed); closing again is no error.
+    pub fn close(&self) -> Result<()> {
+        if self.core.is_foreign() || !self.core.shut() {
+            return Ok(());
+        }
+        self.keeper.stop()?;
+        if !self.core.db.is_read_only() {
+            let least = self.core.settings.seal_at as u64;
+            while seal::seal(&self.core, least)? {}
+        }
+        self.flush_all()
+    }
+
+    /// The directory of the store; `":memory:"` if it has none.
+    pub fn path(&self) -> &Path {
+        &self.core.path
+    }
+
+    fn flush_all(&self) -> Result<()> {
+        if self.core.db.is_read_only() {
+            return Ok(());
+        }
+        self.core.receipts.flush(self.core.now())?;
+        report::settle(&self.core)?;
+        self.core.db.checkpoint(self.core.now())
+    }
+
+    /// Wakes the sealer if enough waits for it.
+    fn seal_if_due(&self) -> Result<()> {
+        if seal::may_be_due(&self.core) {
+            self.keeper.points_came();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // In a fork there is nothing to stop: the threads and locks are the parent's.
+        if self.core.is_foreign() || !self.core.shut() {
+            return;
+        }
+        // Without `close`, a build under way is given up; what it would have sealed stays in the
+        // database and is sealed next time. Errors have nobody to go to: `close` is for those who care.
+        self.core.cancel.store(true, Ordering::Release);
+        let _ = self.keeper.stop();
+        let _ = self.core.receipts.flush(self.core.now());
+    }
+}

@@ -1,0 +1,244 @@
+//! What this process knows of the store: open segments and loaded namespaces, kept in step with
+//! the database by change number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+
+use crate::error::Result;
+use crate::segment::{Expect, Segment};
+use crate::store::changes::{self, Op};
+use crate::store::registry::{self, SegmentRow};
+use crate::store::{Db, names};
+use crate::vector::Metric;
+
+use super::files::Files;
+use super::partition::Partition;
+use super::points::Loaded;
+
+/// The view of one handle.
+pub(crate) struct View {
+    store_id: [u8; 16],
+    dimension: usize,
+    metric: Metric,
+    files: Files,
+    /// Changes up to this one are in the view.
+    seq: AtomicI64,
+    /// The list of segments is that of this generation; 0 is none yet.
+    generation: AtomicU64,
+    /// Held while catching up: one thread does it, the others wait for it.
+    catching_up: Mutex<()>,
+    known: RwLock<Known>,
+    /// Segments found damaged by this handle, with what is wrong.
+    condemned: Mutex<HashMap<String, String>>,
+}
+
+#[derive(Default)]
+struct Known {
+    namespaces: HashMap<String, i64>,
+    partitions: HashMap<i64, Arc<Partition>>,
+    segments: Arc<Vec<Arc<Loaded>>>,
+}
+
+impl View {
+    pub(crate) fn new(store_id: [u8; 16], dimension: usize, metric: Metric, files: Files) -> Self {
+        Self {
+            store_id,
+            dimension,
+            metric,
+            files,
+            seq: AtomicI64::new(-1),
+            generation: AtomicU64::new(0),
+            catching_up: Mutex::new(()),
+            known: RwLock::default(),
+            condemned: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The open segments.
+    pub(crate) fn segments(&self) -> Arc<Vec<Arc<Loaded>>> {
+        self.known.read().segments.clone()
+    }
+
+    /// Damaged segments that this handle has met: name and fault.
+    pub(crate) fn condemned(&self) -> Vec<(String, String)> {
+        self.condemned.lock().iter().map(|(name, fault)| (name.clone(), fault.clone())).collect()
+    }
+
+    /// Brings in what any process has acknowledged before this call. Free when there is nothing.
+    pub(crate) fn catch_up(&self, db: &Db) -> Result<()> {
+        let is_current = || {
+            self.seq.load(Ordering::Acquire) >= db.acknowledged()
+                && self.generation.load(Ordering::Acquire) == db.generation() + 1
+        };
+        if is_current() {
+            return Ok(());
+        }
+        let _one = self.catching_up.lock();
+        while !is_current() {
+            self.advance(db)?;
+        }
+        Ok(())
+    }
+
+    /// The loaded namespace with this name; `None` if there is none in the store.
+    pub(crate) fn partition(&self, db: &Db, name: &str) -> Result<Option<Arc<Partition>>> {
+        let id = {
+            let known = self.known.read();
+            let Some(&id) = known.namespaces.get(name) else {
+                return Ok(None);
+            };
+            if let Some(partition) = known.partitions.get(&id) {
+                return Ok(Some(partition.clone()));
+            }
+            id
+        };
+        let _one = self.catching_up.lock();
+        if let Some(partition) = self.known.read().partitions.get(&id) {
+            return Ok(Some(partition.clone()));
+        }
+        let segments = self.segments();
+        let partition = db.snapshot(|conn| {
+            let seq = changes::last_seq(conn)?;
+            Partition::load(conn, id, self.metric, seq, &segments)
+        })?;
+        let partition = Arc::new(partition);
+        self.known.write().partitions.insert(id, partition.clone());
+        Ok(Some(partition))
+    }
+
+    /// Takes a damaged segment out of use: the points it held are read from the database until
+    /// they are sealed again.
+    pub(crate) fn condemn(&self, db: &Db, now: i64, name: &str, fault: &str) -> Result<()> {
+        let _one = self.catching_up.lock();
+        self.set_aside(db, now, name, fault)?;
+        let mut known = self.known.write();
+        let sound = known.segments.iter().filter(|loaded| loaded.row.name != name).cloned().collect();
+        known.segments = Arc::new(sound);
+        known.partitions.clear();
+        Ok(())
+    }
+
+    /// One step of catching up. A segment that cannot be opened is condemned on the way.
+    fn advance(&self, db: &Db) -> Result<()> {
+        // Before the snapshot: what comes later is seen by the next step.
+        let generation = db.generation() + 1;
+        let mut bad = Vec::new();
+        db.snapshot(|conn| {
+            let seq = changes::last_seq(conn)?;
+            let news = changes::after(conn, self.seq.load(Ordering::Acquire).max(0))?;
+            let first = self.seq.load(Ordering::Acquire) < 0;
+            if first {
+                let all = names::namespaces(conn)?.into_iter().map(|row| (row.name, row.id)).collect();
+                self.known.write().namespaces = all;
+            } else {
+                self.apply(conn, &news)?;
+            }
+            if self.generation.load(Ordering::Acquire) != generation {
+                self.relist(conn, &mut bad)?;
+            }
+            self.seq.store(seq, Ordering::Release);
+            self.generation.store(generation, Ordering::Release);
+            Ok(())
+        })?;
+        for (name, fault) in bad {
+            self.set_aside(db, 0, &name, &fault)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a segment out of the registry, unless another one has replaced it meanwhile: then its
+    /// file may rightly be gone.
+    fn set_aside(&self, db: &Db, now: i64, name: &str, fault: &str) -> Result<()> {
+        let registered = if db.is_read_only() {
+            db.read(registry::segments)?.iter().any(|row| row.name == name)
+        } else {
+            db.write(now, |tx| registry::retire(tx, name))?
+        };
+        if registered {
+            self.condemned.lock().entry(name.to_owned()).or_insert_with(|| fault.to_owned());
+            self.files.set_aside(name);
+        }
+        db.raise_generation();
+        Ok(())
+    }
+
+    fn apply(&self, conn: &Connection, news: &[changes::Change]) -> Result<()> {
+        for change in news {
+            match change.op {
+                Op::NamespaceAdded => {
+                    if let Some(row) = names::namespace_by_id(conn, change.reference)? {
+                        self.known.write().namespaces.insert(row.name, row.id);
+                    }
+                }
+                Op::NamespaceDropped => {
+                    let mut known = self.known.write();
+                    known.namespaces.retain(|_, id| *id != change.reference);
+                    known.partitions.remove(&change.reference);
+                }
+                _ => {
+                    let partition = self.known.read().partitions.get(&change.namespace).cloned();
+                    if let Some(partition) = partition {
+                        partition.apply(conn, change)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes over to the list of segments in the registry.
+    fn relist(&self, conn: &Connection, bad: &mut Vec<(String, String)>) -> Result<()> {
+        let before = self.segments();
+        let mut segments = Vec::new();
+        for row in registry::segments(conn)? {
+            if self.condemned.lock().contains_key(&row.name) {
+                continue;
+            }
+            if let Some(loaded) = before.iter().find(|loaded| loaded.row == row) {
+                segments.push(loaded.clone());
+                continue;
+            }
+            match self.open(&row) {
+                Ok(segment) => segments.push(Arc::new(Loaded { row, segment })),
+                Err(fault) => bad.push((row.name, fault)),
+            }
+        }
+        // Points of a segment that is gone without a successor have to be read from the database:
+        // namespaces are loaded again when they are next used. Otherwise they just go over.
+        let covered = |row: &SegmentRow| segments.iter().any(|s| s.row.lo <= row.lo && row.hi <= s.row.hi);
+        let partitions: Vec<Arc<Partition>> = if before.iter().all(|old| covered(&old.row)) {
+            self.known.read().partitions.values().cloned().collect()
+        } else {
+            self.known.write().partitions.clear();
+            Vec::new()
+        };
+        for partition in partitions {
+            partition.reseal(conn, &segments)?;
+        }
+        self.known.write().segments = Arc::new(segments);
+        Ok(())
+    }
+
+    fn open(&self, row: &SegmentRow) -> Result<Segment, String> {
+        let expect = Expect {
+            store_id: self.store_id,
+            dim: self.dimension,
+            seq_lo: row.lo.cast_unsigned(),
+            seq_hi: row.hi.cast_unsigned(),
+            rows_hash: row.rows_hash.cast_unsigned(),
+        };
+        match self.files.open(&row.name) {
+            Ok(Some(bytes)) => Segment::open(bytes, &expect).map_err(|fault| fault.to_string()),
+            Ok(None) => Err("the file is missing".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The posterior of a memory for a query: experiences as points.
+//!
+//! With `u` the place of a point against the background of its kind, and `top` the best place of
+//! all points considered:
+//!
+//! ```text
+//! K(x)  = exp((u(x) - top) / BANDWIDTH)
+//! alpha = KAPPA * K(memory) + sum of  weight * K(situation) * outcome
+//! beta  = EPSILON           + sum of  weight * K(situation) * (1 - outcome)
+//! score = ln alpha - ln beta
+//! ```
+//!
+//! The memory's own vector is one pseudo-success at its own place; `EPSILON` is the sceptic. The
+//! score is relative to `top`, so it orders the hits of one recall and is no probability. The
+//! probability shown to users is a second step: the mean of a Beta distribution whose prior is the
+//! success rate of the namespace and whose evidence is weighted by the same places measured from
+//! the query itself, so that far experience counts for little however lonely the query is.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::background::Background;
+use super::evidence::Sums;
+
+/// Nearest points of either kind that a recall considers.
+pub(crate) const NEIGHBOURS: usize = 64;
+/// Points of experience below which their background is that of the memories.
+pub(crate) const MIN_EXPERIENCES: usize = 64;
+
+/// Width of the kernel, in spreads of the background. 0.4 to 0.6 differ by under a point.
+const BANDWIDTH: f64 = 0.45;
+/// Weight of the pseudo-success at the memory's own place.
+const KAPPA: f64 = 1.5;
+/// Weight of the pseudo-failure that every memory carries.
+const EPSILON: f64 = 0.3;
+/// Width of the kernel of the probability, in spreads, measured from the query itself.
+const REACH: f64 = 1.0;
+/// Pseudo-counts of the prior of the probability.
+const PRIOR: f64 = 1.0;
+
+/// A situation met before, in which the memory was used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Precedent {
+    /// Similarity of that situation to this one (cosine, or minus the squared distance under L2).
+    pub similarity: f32,
+    /// Mean outcome of the reports made there, in `0..=1`.
+    pub outcome: f64,
+    /// How many reports were made there.
+    pub reports: u64,
+}
+
+/// What experience says of a memory in situations like the present one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// Weight of the memory's own fit to the query: one pseudo-success at its own place.
+    pub own_fit: f64,
+    /// Weight of successes in situations like this one.
+    pub successes: f64,
+    /// Weight of failures in situations like this one.
+    pub failures: f64,
+    /// Reports behind these two sums.
+    pub reports: u64,
+    /// Whether the memory was found through situations in which it worked, not through its own words.
+    pub nominated: bool,
+    /// The nearest situation in which it mostly worked.
+    pub supporting: Option<Precedent>,
+    /// The nearest situation in which it mostly failed.
+    pub contradicting: Option<Precedent>,
+    alpha: f64,
+    beta: f64,
+}
+
+impl Evidence {
+    /// Probability that using the memory here succeeds: mean of the posterior, in `0..=1`.
+    pub fn probability(&self) -> f64 {
+        self.alpha / (self.alpha + self.beta)
+    }
+
+    /// Central credible interval of the probability that holds this share of the posterior
+    /// (`mass` in `0..1`; outside, it is taken as 0.9).
+    pub fn interval(&self, mass: f64) -> (f64, f64) {
+        let tail = if mass > 0.0 && mass < 1.0 { (1.0 - mass) / 2.0 } else { 0.05 };
+        match Beta::new(self.alpha, self.beta) {
+            Ok(beta) => (beta.inverse_cdf(tail), beta.inverse_cdf(1.0 - tail)),
+            Err(_) => (0.0, 1.0),
+        }
+    }
+}
+
+/// Judges the memories of one recall.
+pub(crate) struct Judge {
+    /// Background of the memories.
+    pub memories: Background,
+    /// Background of the experiences.
+    pub experiences: Background,
+    /// Best place of all points considered.
+    pub top: f64,
+    /// Place of a situation identical to the query.
+    pub identical: f64,
+    /// Evidence of the namespaces searched, in all.
+    pub overall: (f64, f64),
+}
+
+impl Judge {
+    /// Score and evidence of a memory with this similarity to the query, used before in these
+    /// situations (similarity and sums, nearest first).
+    pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Sums)]) -> (f64, Evidence) {
+        let (wins, losses) = self.overall;
+        let prior = (wins + 1.0) / (wins + losses + 2.0);
+        let own = KAPPA.ln() + (self.memories.place(similarity) - self.top) / BANDWIDTH;
+        let (mut ln_alpha, mut ln_beta) = (own, EPSILON.ln());
+        let mut evidence = Evidence {
+            own_fit: own.exp(),
+            successes: 0.0,
+            failures: 0.0,
+            reports: 0,
+            nominated,
+            supporting: None,
+            contradicting: None,
+            alpha: PRIOR * prior,
+            beta: PRIOR * (1.0 - prior),
+        };
+        for &(similarity, sums) in past {
+            let place = self.experiences.place(similarity);
+            let ln_kernel = (place - self.top) / BANDWIDTH;
+            let (success, failure) = (sums.successes(), sums.failures());
+            ln_alpha = ln_add(ln_alpha, ln_kernel + success.ln());
+            ln_beta = ln_add(ln_beta, ln_kernel + failure.ln());
+            evidence.successes += ln_kernel.exp() * success;
+            evidence.failures += ln_kernel.exp() * failure;
+            evidence.reports += sums.reports.unsigned_abs();
+            let reach = ((place - self.identical).min(0.0) / REACH).exp();
+            evidence.alpha += reach * success;
+            evidence.beta += reach * failure;
+            let slot =
+                if success >= failure { &mut evidence.supporting } else { &mut evidence.contradicting };
+            slot.get_or_insert(Precedent {
+                similarity,
+                outcome: success / (success + failure).max(f64::MIN_POSITIVE),
+                reports: sums.reports.unsigned_abs(),
+            });
+        }
+        (ln_alpha - ln_beta, evidence)
+    }
+}
+
+/// `ln(exp(a) + exp(b))` without overflow; `b` may be minus infinity and then changes nothing.
+fn ln_add(a: f64, b: f64) -> f64 {
+    if b == f64::NEG_INFINITY {
+        return a;
+    }
+    let (high, low) = if a > b { (a, b) } else { (b, a) };
+    high + (low - high).exp().ln_1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::Credit;
+    use super::*;
+
+    fn judge() -> Judge {
+        let background = Background::of(&mut [0.0, 0.1, 0.2, 0.3, 0.4]);
+        let top = background.place(0.8);
+        Judge {
+            memories: background,
+            experiences: background,
+            top,
+            identical: background.place(1.0),
+            overall: (0.0, 0.0),
+        }
+    }
+
+    fn reports(successes: u32, failures: u32) -> Sums {
+        let mut sums = Sums::default();
+        (0..successes).for_each(|_| sums.add(Sums::of(Credit::share(1, 1), 1.0)));
+        (0..failures).for_each(|_| sums.add(Sums::of(Credit::share(1, 1), 0.0)));
+        sums
+    }
+
+    #[test]
+    fn the_score_is_the_formula() {
+        let j = judge();
+        let k = |x: f32| ((j.memories.place(x) - j.top) / 0.45).exp();
+        let (score, evidence) = j.judge(0.6, false, &[(0.8, reports(2, 1)), (0.5, reports(0, 3))]);
+        let alpha = 1.5 * k(0.6) + 2.0 * k(0.8);
+        let beta = 0.3 + k(0.8) + 3.0 * k(0.5);
+        assert!((score - (alpha.ln() - beta.ln())).abs() < 1e-9);
+        assert!((evidence.successes - 2.0 * k(0.8)).abs() < 1e-9);
+        assert_eq!(evidence.reports, 6);
+        assert!(evidence.supporting.is_some_and(|p| p.similarity == 0.8));
+        assert!(evidence.contradicting.is_some_and(|p| p.similarity == 0.5));
+    }
+
+    #[test]
+    fn without_reports_the_score_rises_with_similarity() {
+        let j = judge();
+        let mut last = f64::NEG_INFINITY;
+        for i in 0..2000_u16 {
+            let (score, _) = j.judge(-1.0 + f32::from(i) / 1000.0, false, &[]);
+            assert!(score >= last);
+            last = score;
+        }
+    }
+
+    #[test]
+    fn near_evidence_moves_the_probability_and_narrows_its_interval() {
+        let j = judge();
+        let (_, none) = j.judge(0.8, false, &[]);
+        assert!((none.probability() - 0.5).abs() < 1e-12);
+        let (_, some) = j.judge(0.8, false, &[(1.0, reports(9, 1))]);
+        let (_, more) = j.judge(0.8, false, &[(1.0, reports(90, 10))]);
+        assert!(some.probability() > 0.8 && more.probability() > 0.88);
+        let width = |e: &Evidence| e.interval(0.9).1 - e.interval(0.9).0;
+        assert!(width(&none) > width(&some) && width(&some) > 2.0 * width(&more));
+        let (low, high) = more.interval(0.9);
+        assert!(low < more.probability() && more.probability() < high);
+    }
+
+    #[test]
+    fn far_success_does_not_buy_off_irrelevance() {
+        let j = judge();
+        let (near, _) = j.judge(0.8, false, &[]);
+        let (proven_elsewhere, _) = j.judge(0.3, false, &[(0.2, reports(1000, 0))]);
+        assert!(near > proven_elsewhere);
+    }
+}

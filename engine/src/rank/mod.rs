@@ -1,0 +1,7 @@
+//! From neighbours to ranked hits, and the words for it. Pure: no I/O, no clock, no index.
+
+mod explain;
+mod score;
+
+pub(crate) use explain::reasons;
+pub(crate) use score::{Candidate, Neighbour, Ranked, nominate, rank};

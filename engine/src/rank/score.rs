@@ -1,0 +1,143 @@
+//! Ranks the candidates of a recall by what experience says of them.
+
+use std::collections::HashMap;
+
+use crate::outcome::{Background, Evidence, Judge, Sums};
+
+/// A memory near the query, or one that was nominated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    pub memory: u64,
+    /// Which of the namespaces searched it belongs to.
+    pub namespace: usize,
+    pub similarity: f32,
+    pub nominated: bool,
+}
+
+/// A point of experience near the query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbour {
+    /// Its own id, which breaks ties.
+    pub cell: u64,
+    pub memory: u64,
+    pub namespace: usize,
+    pub similarity: f32,
+    pub sums: Sums,
+}
+
+/// A candidate with its score.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ranked {
+    pub memory: u64,
+    pub namespace: usize,
+    pub similarity: f32,
+    pub score: f64,
+    pub evidence: Evidence,
+}
+
+/// Receipts under which a memory must have succeeded near the query before that makes it a
+/// candidate: one planted success nominates nobody.
+const NOMINATING_WINS: i64 = 2;
+
+/// The memories that succeeded near the query under at least two receipts, with the index of
+/// their namespace, in the order of ids.
+pub(crate) fn nominate(neighbours: &[Neighbour]) -> Vec<(u64, usize)> {
+    let mut wins: HashMap<(u64, usize), i64> = HashMap::new();
+    for near in neighbours {
+        *wins.entry((near.memory, near.namespace)).or_default() += near.sums.wins;
+    }
+    let mut named: Vec<_> = wins.into_iter().filter(|(_, n)| *n >= NOMINATING_WINS).map(|(m, _)| m).collect();
+    named.sort_unstable();
+    named
+}
+
+/// Scores the candidates (each memory once) and sorts them: score, then similarity, then id.
+pub(crate) fn rank(
+    candidates: &[Candidate],
+    neighbours: &[Neighbour],
+    memories: Background,
+    experiences: Background,
+    identical: f32,
+    overall: (f64, f64),
+) -> Vec<Ranked> {
+    let best_of = |places: &mut dyn Iterator<Item = f64>| places.fold(f64::NEG_INFINITY, f64::max);
+    let top = best_of(&mut candidates.iter().map(|c| memories.place(c.similarity)))
+        .max(best_of(&mut neighbours.iter().map(|n| experiences.place(n.similarity))));
+    let judge = Judge { memories, experiences, top, identical: experiences.place(identical), overall };
+
+    // Nearest first, so that sums are formed in one order whatever the index returned.
+    let mut order: Vec<&Neighbour> = neighbours.iter().collect();
+    order.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.cell.cmp(&b.cell)));
+    let mut past: HashMap<u64, Vec<(f32, Sums)>> = HashMap::new();
+    for near in order {
+        past.entry(near.memory).or_default().push((near.similarity, near.sums));
+    }
+
+    let mut ranked: Vec<Ranked> = candidates
+        .iter()
+        .map(|c| {
+            let past = past.get(&c.memory).map_or(&[][..], Vec::as_slice);
+            let (score, evidence) = judge.judge(c.similarity, c.nominated, past);
+            Ranked { memory: c.memory, namespace: c.namespace, similarity: c.similarity, score, evidence }
+        })
+        .collect();
+    ranked.sort_unstable_by(|a, b| {
+        b.score.total_cmp(&a.score).then(b.similarity.total_cmp(&a.similarity)).then(a.memory.cmp(&b.memory))
+    });
+    ranked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Credit;
+
+    fn background() -> Background {
+        Background::of(&mut [0.0, 0.1, 0.2, 0.3, 0.4])
+    }
+
+    fn candidate(memory: u64, similarity: f32) -> Candidate {
+        Candidate { memory, namespace: 0, similarity, nominated: false }
+    }
+
+    fn neighbour(cell: u64, memory: u64, similarity: f32, outcome: f64, wins: i64) -> Neighbour {
+        let sums = Sums { wins, ..Sums::of(Credit::share(1, 1), outcome) };
+        Neighbour { cell, memory, namespace: 0, similarity, sums }
+    }
+
+    fn order(candidates: &[Candidate], neighbours: &[Neighbour]) -> Vec<u64> {
+        let ranked = rank(candidates, neighbours, background(), background(), 1.0, (0.0, 0.0));
+        ranked.iter().map(|r| r.memory).collect()
+    }
+
+    #[test]
+    fn no_report_no_change() {
+        let candidates =
+            [candidate(9, 0.5), candidate(2, 0.7), candidate(3, 0.7), candidate(1, 0.499_999_97)];
+        assert_eq!(order(&candidates, &[]), [2, 3, 9, 1]);
+    }
+
+    #[test]
+    fn failures_here_lower_and_successes_here_raise() {
+        let candidates = [candidate(1, 0.7), candidate(2, 0.68)];
+        assert_eq!(order(&candidates, &[neighbour(1, 1, 0.7, 0.0, 0)]), [2, 1]);
+        assert_eq!(order(&candidates, &[neighbour(1, 2, 0.7, 1.0, 1)]), [2, 1]);
+    }
+
+    #[test]
+    fn one_success_or_a_failure_nominates_nobody() {
+        assert!(nominate(&[neighbour(1, 7, 0.9, 1.0, 1), neighbour(2, 8, 0.9, 0.0, 0)]).is_empty());
+        assert_eq!(nominate(&[neighbour(1, 7, 0.9, 1.0, 1), neighbour(2, 7, 0.8, 1.0, 1)]), [(7, 0)]);
+    }
+
+    #[test]
+    fn the_order_of_neighbours_changes_no_bit() {
+        let candidates = [candidate(1, 0.7), candidate(2, 0.68)];
+        let mut near: Vec<_> =
+            (0..20).map(|i| neighbour(i, 1 + i % 2, 0.5 + i as f32 / 50.0, 0.3, 0)).collect();
+        let a = rank(&candidates, &near, background(), background(), 1.0, (3.0, 1.0));
+        near.reverse();
+        let b = rank(&candidates, &near, background(), background(), 1.0, (3.0, 1.0));
+        assert!(a.iter().zip(&b).all(|(x, y)| x.score.to_bits() == y.score.to_bits()));
+    }
+}

@@ -1,0 +1,82 @@
+//! Where the bytes of a segment lie: mapped from a file, or on the heap.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::vector::AlignedBytes;
+
+/// Bytes that begin at a multiple of 64. Cutting off a mapped file from outside ends the process with
+/// SIGBUS when a missing page is read: files under the store belong to the store.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    /// A file, mapped read-only.
+    Map(memmap2::Mmap),
+    /// A copy on the heap.
+    Heap(AlignedBytes),
+}
+
+impl Bytes {
+    /// Maps a file. An empty file gives no bytes.
+    pub(crate) fn map(path: &Path) -> Result<Bytes> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        if file.metadata().map_err(Error::io("inspect", path))?.len() == 0 {
+            return Ok(Bytes::Heap(AlignedBytes::default()));
+        }
+        // SAFETY: the map is shared with the file, so its bytes must not change while they are borrowed:
+        // a segment is written under another name and never modified once it bears its own.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        #[cfg(unix)]
+        {
+            // Searches jump: reading ahead of them is in vain. A refusal costs speed only.
+            let _ = map.advise(memmap2::Advice::Random);
+        }
+        Ok(Bytes::Map(map))
+    }
+
+    /// Copies bytes to where they are aligned.
+    pub(crate) fn heap(bytes: Vec<u8>) -> Bytes {
+        Bytes::Heap(AlignedBytes::from(&*bytes))
+    }
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Map(map) => map,
+            Bytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+/// A map of 8-byte words that processes share, see `Control`.
+pub(super) struct SharedWords {
+    map: memmap2::MmapMut,
+}
+
+impl SharedWords {
+    /// Maps `words` words of a file that is at least that long. `shared`: stores reach the file, which has
+    /// to be open for writing; otherwise they stay private to this process.
+    pub(super) fn map(file: &File, words: usize, shared: bool) -> std::io::Result<SharedWords> {
+        let mut options = memmap2::MmapOptions::new();
+        options.len(words * 8);
+        // SAFETY: other processes write to these bytes; they are only ever borrowed as atomics (word), and
+        // the file is never cut off (Control).
+        let map = unsafe { if shared { options.map_mut(file)? } else { options.map_copy(file)? } };
+        Ok(SharedWords { map })
+    }
+
+    /// The `i`-th word.
+    pub(super) fn word(&self, i: usize) -> &std::sync::atomic::AtomicU64 {
+        assert!(i < self.map.len() / 8, "word {i} of {}", self.map.len() / 8);
+        // SAFETY: maps begin at a page, so word i is aligned; it lies within the map, which lives as long as
+        // self; the pages are writable; and every access in every process goes through an atomic.
+        unsafe { std::sync::atomic::AtomicU64::from_ptr(self.map.as_ptr().cast::<u64>().cast_mut().add(i)) }
+    }
+
+    /// Writes the words back to the file's storage.
+    pub(super) fn flush(&self) -> std::io::Result<()> {
+        self.map.flush()
+    }
+}

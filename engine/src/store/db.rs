@@ -1,0 +1,410 @@
+//! Connections and transactions. One connection writes, under a lock; others read.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::segment::Control;
+
+use super::changes::{self, Op};
+use super::identity::{self, Identity};
+
+/// What the options ask for.
+pub(crate) struct Wanted<'a> {
+    /// The directory, or `None` for a store in memory.
+    pub dir: Option<&'a Path>,
+    /// For a store that does not exist yet.
+    pub identity: Option<Identity>,
+    pub full: bool,
+    pub read_only: bool,
+    pub busy: Duration,
+    pub now: Timestamp,
+}
+
+/// Words of the control file: a magic number and the store's id, the newest change acknowledged,
+/// the generation of the list of segments, and the process that is writing.
+const CONTROL_WORDS: usize = 64;
+const MAGIC_WORD: usize = 0;
+const ID_WORDS: [usize; 2] = [1, 2];
+const SEQ_WORD: usize = 3;
+const GENERATION_WORD: usize = 4;
+const WRITER_WORD: usize = 5;
+const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
+
+/// The database of a store.
+pub(crate) struct Db {
+    dir: Option<PathBuf>,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    control: Control,
+    read_only: bool,
+    /// On read-only media: nobody can be writing.
+    immutable: bool,
+    busy: Duration,
+    full: bool,
+}
+
+/// A write transaction: all of it is committed, or none.
+pub(crate) struct Tx<'a> {
+    pub conn: &'a Connection,
+    pub now: Timestamp,
+    seq: i64,
+}
+
+impl Tx<'_> {
+    /// Logs a change and returns its number.
+    pub(crate) fn change(&mut self, op: Op, namespace: i64, reference: i64) -> Result<i64> {
+        self.seq += 1;
+        self.conn
+            .prepare_cached("INSERT INTO changes(seq, op, namespace, ref) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut s| s.execute((self.seq, op as i64, namespace, reference)))
+            .map_err(sql)?;
+        Ok(self.seq)
+    }
+
+    /// The number that the next change will get.
+    pub(crate) fn next_seq(&self) -> i64 {
+        self.seq + 1
+    }
+}
+
+impl Db {
+    /// Opens the database in `wanted.dir`, or creates it with `wanted.identity`.
+    pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Db, Identity)> {
+        let (writer, immutable) = connect(wanted)?;
+        let identity = identity::identify(&writer, wanted)?;
+        let control = open_control(wanted, &identity)?;
+        let db = Db {
+            dir: wanted.dir.map(Path::to_owned),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+            control,
+            read_only: wanted.read_only,
+            immutable,
+            busy: wanted.busy,
+            full: wanted.full,
+        };
+        if !db.read_only {
+            db.notice_losses(wanted.now)?;
+        }
+        Ok((db, identity))
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Number of the newest change that any process has acknowledged.
+    pub(crate) fn acknowledged(&self) -> i64 {
+        self.control.word(SEQ_WORD).load(Acquire).cast_signed()
+    }
+
+    /// Rises whenever the list of segments changes.
+    pub(crate) fn generation(&self) -> u64 {
+        self.control.word(GENERATION_WORD).load(Acquire)
+    }
+
+    pub(crate) fn raise_generation(&self) {
+        if !self.read_only {
+            self.control.word(GENERATION_WORD).fetch_add(1, AcqRel);
+        }
+    }
+
+    /// Runs `work` on a connection for reading. `work` must not keep it.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let Some(dir) = &self.dir else {
+            return work(&self.writer.lock());
+        };
+        let pooled = self.readers.lock().pop();
+        let conn = match pooled {
+            Some(conn) => conn,
+            None => open_reader(dir, self.immutable, self.busy)?,
+        };
+        let result = work(&conn);
+        self.readers.lock().push(conn);
+        result
+    }
+
+    /// Like [`Db::read`], with every statement of `work` seeing the same state.
+    pub(crate) fn snapshot<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.read(|conn| {
+            conn.execute_batch("BEGIN").map_err(sql)?;
+            let result = work(conn);
+            // Nothing was written: this only gives the snapshot back.
+            conn.execute_batch("ROLLBACK").map_err(sql)?;
+            result
+        })
+    }
+
+    /// Runs `work` in a write transaction and makes it known to all processes.
+    pub(crate) fn write<T>(&self, now: Timestamp, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.transact(now, false, work)
+    }
+
+    /// Like [`Db::write`], but durable on return whatever the store's durability, together with
+    /// everything committed before.
+    pub(crate) fn write_durably<T>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.transact(now, true, work)
+    }
+
+    fn transact<T>(
+        &self,
+        now: Timestamp,
+        durable: bool,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.read_only {
+            return Err(Error::ReadOnly { path: self.path(), why: "it was opened read-only".to_owned() });
+        }
+        let conn = self.writer.try_lock_for(self.busy).ok_or_else(|| Error::Busy {
+            holder: "another thread of this process".to_owned(),
+            waited_ms: self.busy.as_millis() as u64,
+        })?;
+        let raise = durable && !self.full;
+        if raise {
+            conn.pragma_update(None, "synchronous", "FULL").map_err(|e| self.explain(e))?;
+        }
+        let result = self.commit(&conn, now, work);
+        if raise {
+            conn.pragma_update(None, "synchronous", "NORMAL").map_err(|e| self.explain(e))?;
+        }
+        result
+    }
+
+    fn commit<T>(
+        &self,
+        conn: &Connection,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
+        self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
+        let result = changes::last_seq(conn).and_then(|seq| {
+            let mut tx = Tx { conn, now, seq };
+            let value = work(&mut tx)?;
+            conn.execute_batch("COMMIT").map_err(|e| self.explain(e))?;
+            self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
+            Ok(value)
+        });
+        if result.is_err() && !conn.is_autocommit() {
+            // Nothing of it may stay. If even this fails, SQLite rolls back at the next BEGIN, and
+            // the first error is the one that tells why.
+            let _ = conn.execute_batch("ROLLBACK");
+        }
+        self.control.word(WRITER_WORD).store(0, Release);
+        result
+    }
+
+    /// Makes everything committed durable and moves the write-ahead log into the database file.
+    pub(crate) fn checkpoint(&self, now: Timestamp) -> Result<()> {
+        if self.read_only || self.dir.is_none() {
+            return Ok(());
+        }
+        // NORMAL syncs nothing at commit; a durable transaction syncs the log up to here.
+        self.write_durably(now, |tx| identity::set_meta(tx.conn, "flushed_seq", tx.seq))?;
+        let conn = self.writer.lock();
+        conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.explain(e))
+    }
+
+    /// What SQLite itself finds wrong with the database, one sentence each.
+    pub(crate) fn integrity(&self) -> Result<Vec<String>> {
+        self.read(|conn| {
+            let mut statement = conn.prepare("PRAGMA quick_check(20)").map_err(sql)?;
+            let rows = statement.query_map([], |r| r.get::<_, String>(0)).map_err(sql)?;
+            let lines: rusqlite::Result<Vec<String>> = rows.collect();
+            Ok(lines.map_err(sql)?.into_iter().filter(|line| line != "ok").collect())
+        })
+    }
+
+    /// How many acknowledged changes were found missing when the store was opened, all in all.
+    pub(crate) fn losses(&self) -> Result<i64> {
+        self.read(|conn| identity::meta(conn, "lost_changes").map(|lost| lost.unwrap_or(0)))
+    }
+
+    /// The control file remembers the newest change ever acknowledged. A database that holds less
+    /// has lost the rest (a power loss under durability normal, or an older copy put in its
+    /// place): that is recorded, and the numbers of what was lost are not given out again.
+    fn notice_losses(&self, now: Timestamp) -> Result<()> {
+        let acknowledged = self.acknowledged();
+        let present = self.read(changes::last_seq)?;
+        if acknowledged <= present {
+            self.control.word(SEQ_WORD).fetch_max(present.cast_unsigned(), AcqRel);
+            return Ok(());
+        }
+        self.write_durably(now, |tx| {
+            // Read again under the write lock: another process may just have committed.
+            let lost = self.acknowledged() - tx.seq;
+            if lost > 0 {
+                let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
+                identity::set_meta(tx.conn, "lost_changes", before + lost)?;
+                tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
+                self.control.word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
+            }
+            Ok(())
+        })
+    }
+
+    /// Adds what only the store knows to an error of SQLite: who holds the lock, which directory.
+    fn explain(&self, error: rusqlite::Error) -> Error {
+        match sql(error) {
+            Error::Busy { .. } => {
+                let pid = self.control.word(WRITER_WORD).load(Acquire);
+                let holder = if pid == 0 { "another process".to_owned() } else { format!("process {pid}") };
+                Error::Busy { holder, waited_ms: self.busy.as_millis() as u64 }
+            }
+            other => located(other, &self.path()),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(|| PathBuf::from(":memory:"))
+    }
+}
+
+/// Turns an error of SQLite into ours.
+pub(crate) fn sql(error: rusqlite::Error) -> Error {
+    let path = PathBuf::from("memory.db");
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => match code.code {
+            Sqlite::DatabaseBusy | Sqlite::DatabaseLocked => {
+                Error::Busy { holder: "another process".to_owned(), waited_ms: 0 }
+            }
+            Sqlite::DiskFull => Error::DiskFull { path },
+            Sqlite::ReadOnly => {
+                Error::ReadOnly { path, why: "its file or file system cannot be written".to_owned() }
+            }
+            Sqlite::NotADatabase => {
+                Error::NotAStore { path, why: "memory.db is not a SQLite database".to_owned() }
+            }
+            Sqlite::DatabaseCorrupt => Error::corrupt(format!(
+                "SQLite finds memory.db malformed ({})",
+                message.unwrap_or_else(|| code.to_string())
+            )),
+            Sqlite::CannotOpen | Sqlite::SystemIoFailure | Sqlite::PermissionDenied => Error::Io {
+                action: "use",
+                path,
+                source: std::io::Error::other(message.unwrap_or_else(|| code.to_string())),
+            },
+            _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
+        },
+        // A column of another type than the schema says: no Wisen wrote that row.
+        rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..) => Error::corrupt(format!("a row holds what it cannot: {error}")),
+        other => Error::internal(format!("SQLite: {other}")),
+    }
+}
+
+/// Puts the store's directory into errors that name only the file.
+pub(crate) fn located(error: Error, dir: &Path) -> Error {
+    let path = dir.to_owned();
+    match error {
+        Error::NotAStore { why, .. } => Error::NotAStore { path, why },
+        Error::ReadOnly { why, .. } => Error::ReadOnly { path, why },
+        Error::DiskFull { .. } => Error::DiskFull { path },
+        Error::Io { action, source, .. } => Error::Io { action, path: dir.join("memory.db"), source },
+        other => other,
+    }
+}
+
+fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
+    let Some(dir) = wanted.dir else {
+        let conn = Connection::open_in_memory().map_err(sql)?;
+        prepare(&conn, wanted.busy)?;
+        return Ok((conn, false));
+    };
+    if wanted.read_only {
+        return match open_reader(dir, false, wanted.busy) {
+            Ok(conn) => Ok((conn, false)),
+            // Without a write-ahead log nobody is writing, so SQLite needs none of its own files
+            // beside the database, which read-only media would not let it create.
+            Err(_) if dir.join("memory.db").exists() && !dir.join("memory.db-wal").exists() => {
+                Ok((open_reader(dir, true, wanted.busy)?, true))
+            }
+            Err(error) => Err(error),
+        };
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> Result<(Connection, String)> {
+        let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
+        prepare(&conn, wanted.busy)?;
+        let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(sql)?;
+        conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
+        Ok((conn, mode))
+    };
+    let (conn, mode) = open().map_err(|e| located(e, dir))?;
+    if mode != "wal" {
+        return Err(Error::Io {
+            action: "keep a write-ahead log in",
+            path: dir.to_owned(),
+            source: std::io::Error::other(format!("SQLite stays in journal mode {mode}")),
+        });
+    }
+    Ok((conn, false))
+}
+
+fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
+    let file = dir.join("memory.db");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> Result<Connection> {
+        let conn = if immutable {
+            let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
+        } else {
+            Connection::open_with_flags(&file, flags).map_err(sql)?
+        };
+        prepare(&conn, busy)?;
+        // Touches the file, so that what cannot be read fails here.
+        conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
+        Ok(conn)
+    };
+    open().map_err(|e| located(e, dir))
+}
+
+fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
+    conn.busy_timeout(busy).map_err(sql)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.pragma_update(None, "cache_size", -8192).map_err(sql)?;
+    conn.pragma_update(None, "temp_store", "MEMORY").map_err(sql)
+}
+
+fn open_control(wanted: &Wanted<'_>, identity: &Identity) -> Result<Control> {
+    let Some(dir) = wanted.dir else {
+        return Ok(Control::heap(CONTROL_WORDS));
+    };
+    let file = dir.join("control");
+    if wanted.read_only {
+        return if file.exists() {
+            Control::open_read_only(&file, CONTROL_WORDS)
+        } else {
+            Ok(Control::heap(CONTROL_WORDS))
+        };
+    }
+    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
+    let mut id = [0_u64; 2];
+    for (word, bytes) in id.iter_mut().zip(identity.store_id.chunks_exact(8)) {
+        *word = bytes.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
+    }
+    if control.word(MAGIC_WORD).load(Acquire) != CONTROL_MAGIC
+        || (0..2).any(|i| control.word(ID_WORDS[i]).load(Acquire) != id[i])
+    {
+        // New, or another store's: what it counts means nothing here. Two processes that create
+        // the same store at once write the same words; the first change comes after them.
+        control.word(SEQ_WORD).store(0, Release);
+        (0..2).for_each(|i| control.word(ID_WORDS[i]).store(id[i], Release));
+        control.word(MAGIC_WORD).store(CONTROL_MAGIC, Release);
+    }
+    Ok(control)
+}

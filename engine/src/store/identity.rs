@@ -1,0 +1,89 @@
+//! What a store is: fixed when it is created, read when it is opened.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, types::FromSql};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+
+use super::db::{Wanted, located, sql};
+use super::schema;
+
+/// What was fixed when the store was created.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Identity {
+    /// Random; segments and the control file carry it too.
+    pub store_id: [u8; 16],
+    pub dimension: usize,
+    pub metric: String,
+    pub model: Option<String>,
+}
+
+/// Reads the identity of the store, or creates the tables and records the wanted one.
+pub(crate) fn identify(conn: &Connection, wanted: &Wanted<'_>) -> Result<Identity> {
+    let path = wanted.dir.map_or_else(|| PathBuf::from(":memory:"), Path::to_owned);
+    if let Some(identity) = read(conn, &path)? {
+        return Ok(identity);
+    }
+    let Some(identity) = wanted.identity.clone().filter(|_| !wanted.read_only) else {
+        return Err(Error::NotAStore { path, why: "its database is empty".to_owned() });
+    };
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| located(sql(e), &path))?;
+    // Read again under the write lock: another process may have created it meanwhile.
+    let created = read(conn, &path).and_then(|found| match found {
+        Some(other) => Ok(other),
+        None => create(conn, &identity, wanted.now).map(|()| identity),
+    });
+    let end = if created.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    conn.execute_batch(end).map_err(|e| located(sql(e), &path))?;
+    created
+}
+
+fn create(conn: &Connection, identity: &Identity, now: Timestamp) -> Result<()> {
+    schema::create(conn).map_err(sql)?;
+    set_meta(conn, "store_id", identity.store_id.as_slice())?;
+    set_meta(conn, "lineage", 0_i64)?;
+    set_meta(conn, "dimension", identity.dimension as i64)?;
+    set_meta(conn, "metric", identity.metric.as_str())?;
+    set_meta(conn, "created_at", now)?;
+    identity.model.as_deref().map_or(Ok(()), |model| set_meta(conn, "model", model))
+}
+
+fn read(conn: &Connection, path: &Path) -> Result<Option<Identity>> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
+    let application = pragma("application_id").map_err(|e| located(sql(e), path))?;
+    let version = pragma("user_version").map_err(|e| located(sql(e), path))?;
+    let tables: i64 = conn
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+        .map_err(|e| located(sql(e), path))?;
+    if application != schema::APPLICATION_ID {
+        if application == 0 && version == 0 && tables == 0 {
+            return Ok(None);
+        }
+        let why = "memory.db is a SQLite database of another program".to_owned();
+        return Err(Error::NotAStore { path: path.to_owned(), why });
+    }
+    if version > schema::VERSION {
+        return Err(Error::NewerSchema { path: path.to_owned(), found: version, known: schema::VERSION });
+    }
+    let missing = |key: &str| Error::corrupt(format!("table meta lacks {key}"));
+    let store_id: Vec<u8> = meta(conn, "store_id")?.ok_or_else(|| missing("store_id"))?;
+    let dimension: i64 = meta(conn, "dimension")?.ok_or_else(|| missing("dimension"))?;
+    Ok(Some(Identity {
+        store_id: store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?,
+        dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,
+        metric: meta(conn, "metric")?.ok_or_else(|| missing("metric"))?,
+        model: meta(conn, "model")?,
+    }))
+}
+
+pub(crate) fn meta<T: FromSql>(conn: &Connection, key: &str) -> Result<Option<T>> {
+    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0)).optional().map_err(sql)
+}
+
+pub(crate) fn set_meta(conn: &Connection, key: &str, value: impl rusqlite::ToSql) -> Result<()> {
+    conn.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?1, ?2)", rusqlite::params![key, value])
+        .map(|_| ())
+        .map_err(sql)
+}

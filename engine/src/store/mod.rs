@@ -1,0 +1,23 @@
+//! The truth: one SQLite database (`memory.db`), and a second, disposable one for receipts.
+//!
+//! Everything else in a store's directory can be rebuilt from `memory.db`. Nothing but SQLite
+//! ever opens the files of the two databases: a foreign `close()` would drop SQLite's locks.
+
+pub(crate) mod cells;
+pub(crate) mod changes;
+mod db;
+mod identity;
+pub(crate) mod memories;
+pub(crate) mod names;
+mod payload;
+mod receipts;
+pub(crate) mod registry;
+pub(crate) mod reports;
+mod schema;
+mod sum;
+
+pub(crate) use db::{Db, Tx, Wanted};
+pub(crate) use identity::Identity;
+pub(crate) use payload::MAX_TEXT;
+pub(crate) use receipts::{Receipts, Slip};
+pub(crate) use schema::shuffle;

@@ -1,0 +1,225 @@
+//! Receipts of recalls, in a database of their own (`receipts.db`) that may be lost or deleted.
+//!
+//! A recall waits for no write: its receipt goes into a map, and the map is written in batches.
+//! A kill may cost the last batch of receipts that nobody has reported on yet, and nothing else.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::id::ReceiptId;
+
+use super::db::sql;
+use super::memories::decode;
+use super::payload::{pack, unpack};
+
+/// What a recall was asked and what it showed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Slip {
+    pub id: ReceiptId,
+    /// The query, as it was given.
+    pub vector: Vec<f32>,
+    pub text: Option<String>,
+    /// The hits, best first.
+    pub shown: Vec<u64>,
+}
+
+/// Receipts without a report are kept for 30 days, and at most so many.
+const KEEP: Duration = Duration::from_hours(30 * 24);
+const MOST: i64 = 200_000;
+/// Batches written between two looks for receipts to drop.
+const SWEEP_EVERY: u32 = 256;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS receipts(
+  id BLOB PRIMARY KEY, vector BLOB NOT NULL, query_text BLOB, shown BLOB NOT NULL) WITHOUT ROWID";
+
+/// The receipts of a store.
+pub(crate) struct Receipts {
+    /// `None` in a store opened read-only, which issues no receipts.
+    conn: Option<Mutex<(Connection, u32)>>,
+    waiting: Mutex<HashMap<ReceiptId, Arc<Slip>>>,
+}
+
+impl Receipts {
+    /// Opens or creates the receipts beside the store in `dir`; `None`: in memory.
+    pub(crate) fn open(dir: Option<&Path>, read_only: bool, busy: Duration) -> Result<Self> {
+        let conn = match dir {
+            _ if read_only => None,
+            None => Some(Connection::open_in_memory().and_then(|conn| ready(conn, busy)).map_err(sql)?),
+            Some(dir) => {
+                let file = dir.join("receipts.db");
+                let open = || Connection::open(&file).and_then(|conn| ready(conn, busy)).map_err(sql);
+                match open() {
+                    // Disposable: what cannot be read is put aside and begun anew.
+                    Err(Error::NotAStore { .. } | Error::Corrupt { .. }) => {
+                        let aside = dir.join("receipts.db.damaged");
+                        std::fs::rename(&file, &aside).map_err(Error::io("put aside", &file))?;
+                        Some(open()?)
+                    }
+                    other => Some(other?),
+                }
+            }
+        };
+        Ok(Self { conn: conn.map(|conn| Mutex::new((conn, 0))), waiting: Mutex::default() })
+    }
+
+    /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
+    pub(crate) fn issue(&self, slip: Slip) {
+        self.waiting.lock().insert(slip.id, Arc::new(slip));
+    }
+
+    /// Whether receipts wait to be written.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.lock().is_empty()
+    }
+
+    /// Writes what waits, in one transaction.
+    pub(crate) fn flush(&self, now: Timestamp) -> Result<()> {
+        let Some(conn) = &self.conn else {
+            return Ok(());
+        };
+        let mut guard = conn.lock();
+        let batch: Vec<Arc<Slip>> = self.waiting.lock().values().cloned().collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (conn, batches) = &mut *guard;
+        let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
+        for slip in &batch {
+            let shown: Vec<u8> = encode_ids(&slip.shown);
+            let vector: &[u8] = bytemuck::cast_slice(&slip.vector);
+            tx.prepare_cached(
+                "INSERT OR IGNORE INTO receipts(id, vector, query_text, shown) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .and_then(|mut s| {
+                s.execute(params![
+                    slip.id.to_bytes().as_slice(),
+                    vector,
+                    slip.text.as_deref().map(pack),
+                    shown
+                ])
+            })
+            .map_err(sql)?;
+        }
+        if batches.is_multiple_of(SWEEP_EVERY) {
+            sweep(&tx, now)?;
+        }
+        tx.commit().map_err(sql)?;
+        *batches = batches.wrapping_add(1);
+        let mut waiting = self.waiting.lock();
+        batch.iter().for_each(|slip| drop(waiting.remove(&slip.id)));
+        Ok(())
+    }
+
+    /// The receipt with this id, written or not.
+    pub(crate) fn find(&self, id: ReceiptId) -> Result<Option<Slip>> {
+        if let Some(slip) = self.waiting.lock().get(&id) {
+            return Ok(Some(Slip::clone(slip)));
+        }
+        let Some(conn) = &self.conn else {
+            return Ok(None);
+        };
+        let guard = conn.lock();
+        let row = guard
+            .0
+            .prepare_cached("SELECT vector, query_text, shown FROM receipts WHERE id = ?1")
+            .and_then(|mut s| {
+                s.query_row([id.to_bytes().as_slice()], |r| {
+                    Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Option<Vec<u8>>>(1)?, r.get::<_, Vec<u8>>(2)?))
+                })
+                .optional()
+            })
+            .map_err(sql)?;
+        row.map(|(vector, text, shown)| {
+            Ok(Slip {
+                id,
+                vector: decode(&vector)?,
+                text: text.as_deref().map(unpack).transpose()?,
+                shown: decode_ids(&shown)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+fn ready(conn: Connection, busy: Duration) -> rusqlite::Result<Connection> {
+    conn.busy_timeout(busy)?;
+    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    conn.pragma_update(None, "synchronous", "OFF")?;
+    conn.execute_batch(TABLE)?;
+    Ok(conn)
+}
+
+fn sweep(conn: &Connection, now: Timestamp) -> Result<()> {
+    let oldest = ReceiptId::first_at(now.saturating_sub(crate::clock::micros(KEEP)));
+    conn.execute("DELETE FROM receipts WHERE id < ?1", [oldest.to_bytes().as_slice()]).map_err(sql)?;
+    // Ids begin with their time, so the first ones are the oldest.
+    conn.execute(
+        "DELETE FROM receipts WHERE id IN (SELECT id FROM receipts ORDER BY id
+           LIMIT max(0, (SELECT count(*) FROM receipts) - ?1))",
+        [MOST],
+    )
+    .map(|_| ())
+    .map_err(sql)
+}
+
+/// Ids as bytes (u64, little-endian).
+pub(crate) fn encode_ids(ids: &[u64]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.to_le_bytes()).collect()
+}
+
+/// The inverse of [`encode_ids`].
+pub(crate) fn decode_ids(bytes: &[u8]) -> Result<Vec<u64>> {
+    if !bytes.len().is_multiple_of(8) {
+        return Err(Error::corrupt("a list of ids is cut short"));
+    }
+    Ok(bytemuck::pod_collect_to_vec(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slip(now: Timestamp) -> Slip {
+        Slip {
+            id: ReceiptId::at(now),
+            vector: vec![1.0, 2.0],
+            text: Some("why".to_owned()),
+            shown: vec![7, 9],
+        }
+    }
+
+    #[test]
+    fn a_receipt_is_found_before_and_after_it_is_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let receipts = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
+        let slip = slip(1_000_000);
+        receipts.issue(slip.clone());
+        assert_eq!(receipts.find(slip.id).expect("find"), Some(slip.clone()));
+        receipts.flush(1_000_000).expect("flush");
+        assert!(!receipts.is_waiting());
+        let again = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
+        assert_eq!(again.find(slip.id).expect("find"), Some(slip));
+        assert_eq!(again.find(ReceiptId::at(0)).expect("find"), None);
+    }
+
+    #[test]
+    fn old_receipts_go_and_damage_is_put_aside() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("receipts.db"), "no database at all, but long enough to look")
+            .expect("write");
+        let receipts = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
+        let (old, new) = (slip(1_000_000), slip(40 * 24 * 3_600_000_000));
+        receipts.issue(old.clone());
+        receipts.issue(new.clone());
+        receipts.flush(40 * 24 * 3_600_000_000).expect("flush");
+        assert_eq!(receipts.find(old.id).expect("find"), None);
+        assert_eq!(receipts.find(new.id).expect("find"), Some(new));
+    }
+}

@@ -1,0 +1,481 @@
+//! Reports: kept as they were told, and turned into credit.
+//!
+//! One receipt gives one unit of credit in all, shared by the reports on it that give any and, in
+//! each, by the memories it names. So a further report on a receipt changes the shares of the
+//! earlier ones: the experiences of a receipt are always computed from the whole set of its reports.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{Error, Result};
+use crate::id::{MemoryId, ReceiptId};
+use crate::outcome::{Credit, Sums};
+
+use super::cells::{intern_situation, shift};
+use super::db::{Tx, sql};
+use super::memories::{self, LIVE};
+use super::names::intern_principal;
+use super::payload::pack;
+use super::receipts::{Slip, decode_ids, encode_ids};
+use super::sum::RowSum;
+
+/// What a report is about.
+pub(crate) enum About<'a> {
+    /// A recall; with its receipt if that is to be had.
+    Receipt(ReceiptId, Option<&'a Slip>),
+    /// A memory used without a recall, in the situation with this vector.
+    Memory(MemoryId, &'a [f32]),
+}
+
+/// A report to be kept.
+pub(crate) struct NewReport<'a> {
+    pub about: About<'a>,
+    /// In `0..=1`; `None`: unknown.
+    pub outcome: Option<f64>,
+    pub used: &'a [u64],
+    pub tokens: Option<u64>,
+    pub cost_micros: Option<i64>,
+    pub reporter: Option<&'a str>,
+    pub key: Option<&'a str>,
+    pub note: Option<&'a str>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Filed {
+    pub id: i64,
+    pub pending: bool,
+    pub duplicate: bool,
+    /// The live memories it counts for, and the share of each.
+    pub credited: Vec<(u64, f64)>,
+}
+
+/// The row of a report.
+struct Row {
+    id: i64,
+    at: i64,
+    receipt: Option<Vec<u8>>,
+    outcome: Option<f64>,
+    used: Vec<u64>,
+    situation: Option<i64>,
+    tokens: Option<i64>,
+    cost_micros: Option<i64>,
+    reporter: Option<i64>,
+    key: Option<String>,
+    note: Option<Vec<u8>>,
+    pending: bool,
+    fingerprint: Vec<u8>,
+}
+
+const COLUMNS: &str = "id, at, receipt, outcome, used, situation, tokens, cost_micros, reporter, key, note, \
+                       pending, fingerprint, checksum";
+
+impl Row {
+    fn sum(&self) -> i64 {
+        RowSum::new("reports")
+            .int(self.id)
+            .int(self.at)
+            .blob(self.receipt.as_deref())
+            .real(self.outcome)
+            .bytes(&encode_ids(&self.used))
+            .opt(self.situation)
+            .opt(self.tokens)
+            .opt(self.cost_micros)
+            .opt(self.reporter)
+            .text(self.key.as_deref())
+            .blob(self.note.as_deref())
+            .int(i64::from(self.pending))
+            .bytes(&self.fingerprint)
+            .finish()
+    }
+
+    fn load_where(conn: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Vec<Row>> {
+        let mut statement = conn
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM reports WHERE {condition} ORDER BY id"))
+            .map_err(sql)?;
+        let rows = statement
+            .query_map([value], |r| {
+                let row = Row {
+                    id: r.get(0)?,
+                    at: r.get(1)?,
+                    receipt: r.get(2)?,
+                    outcome: r.get(3)?,
+                    used: Vec::new(),
+                    situation: r.get(5)?,
+                    tokens: r.get(6)?,
+                    cost_micros: r.get(7)?,
+                    reporter: r.get(8)?,
+                    key: r.get(9)?,
+                    note: r.get(10)?,
+                    pending: r.get(11)?,
+                    fingerprint: r.get(12)?,
+                };
+                Ok((row, r.get::<_, Vec<u8>>(4)?, r.get::<_, i64>(13)?))
+            })
+            .map_err(sql)?;
+        rows.map(|row| {
+            let (mut row, used, checksum) = row.map_err(sql)?;
+            row.used = decode_ids(&used)?;
+            if row.sum() == checksum {
+                Ok(row)
+            } else {
+                Err(Error::corrupt(format!("row {} of table reports does not match its checksum", row.id)))
+            }
+        })
+        .collect()
+    }
+
+    fn insert(&mut self, tx: &Tx<'_>) -> Result<()> {
+        self.id = tx
+            .conn
+            .prepare_cached("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'reports'")
+            .and_then(|mut s| s.query_row([], |r| r.get(0)).optional())
+            .map_err(sql)?
+            .unwrap_or(1);
+        tx.conn
+            .prepare_cached(&format!(
+                "INSERT INTO reports({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+            ))
+            .and_then(|mut s| {
+                s.execute(params![
+                    self.id,
+                    self.at,
+                    self.receipt,
+                    self.outcome,
+                    encode_ids(&self.used),
+                    self.situation,
+                    self.tokens,
+                    self.cost_micros,
+                    self.reporter,
+                    self.key,
+                    self.note,
+                    self.pending,
+                    self.fingerprint,
+                    self.sum()
+                ])
+            })
+            .map(|_| ())
+            .map_err(sql)
+    }
+}
+
+/// Keeps a report and credits what it says. A receipt that is not to be had makes it pending.
+pub(crate) fn file(tx: &mut Tx<'_>, new: &NewReport<'_>) -> Result<Filed> {
+    let fingerprint = fingerprint(new);
+    if let Some(key) = new.key
+        && let Some(row) = Row::load_where(tx.conn, "key = ?1", key)?.into_iter().next()
+    {
+        if row.fingerprint != fingerprint {
+            return Err(Error::KeyConflict { key: key.to_owned(), by: format!("report {}", row.id) });
+        }
+        let credited = credited(tx, row.id)?;
+        return Ok(Filed { id: row.id, pending: row.pending, duplicate: true, credited });
+    }
+    let mut row = Row {
+        id: 0,
+        at: tx.now,
+        receipt: None,
+        outcome: new.outcome,
+        used: new.used.to_vec(),
+        situation: None,
+        tokens: new.tokens.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+        cost_micros: new.cost_micros,
+        reporter: new.reporter.map(|name| intern_principal(tx, name)).transpose()?,
+        key: new.key.map(str::to_owned),
+        note: new.note.map(pack),
+        pending: false,
+        fingerprint,
+    };
+    match new.about {
+        About::Memory(memory, situation) => {
+            row.situation = Some(intern_situation(tx, situation)?);
+            row.used = vec![memory.0];
+            row.insert(tx)?;
+            credit_memory(tx, &row)?;
+        }
+        About::Receipt(receipt, slip) => {
+            let id = receipt.to_bytes();
+            row.receipt = Some(id.to_vec());
+            match bind(tx, receipt, slip)? {
+                None => {
+                    row.pending = true;
+                    row.insert(tx)?;
+                }
+                Some(bound) => {
+                    if let Some(&memory) = row.used.iter().find(|m| !bound.shown.contains(m)) {
+                        return Err(Error::NotShown { memory, receipt: receipt.to_string() });
+                    }
+                    row.insert(tx)?;
+                    credit_receipt(tx, &id, &bound)?;
+                }
+            }
+        }
+    }
+    Ok(Filed { id: row.id, pending: row.pending, duplicate: false, credited: credited(tx, row.id)? })
+}
+
+/// Ids of the receipts that reports are waiting for.
+pub(crate) fn awaited(conn: &Connection) -> Result<Vec<ReceiptId>> {
+    let mut statement = conn
+        .prepare_cached("SELECT DISTINCT receipt FROM reports WHERE pending = 1 AND receipt IS NOT NULL")
+        .map_err(sql)?;
+    let rows = statement.query_map([], |r| r.get::<_, Vec<u8>>(0)).map_err(sql)?;
+    rows.map(|row| {
+        let bytes: [u8; 16] =
+            row.map_err(sql)?.try_into().map_err(|_| Error::corrupt("a receipt id is not 16 bytes long"))?;
+        Ok(ReceiptId::from_bytes(bytes))
+    })
+    .collect()
+}
+
+/// Credits the reports that were waiting for this receipt. What they name beyond what it has
+/// shown is not credited.
+pub(crate) fn settle(tx: &mut Tx<'_>, slip: &Slip) -> Result<()> {
+    let id = slip.id.to_bytes();
+    let Some(bound) = bind(tx, slip.id, Some(slip))? else {
+        return Ok(());
+    };
+    for mut row in Row::load_where(tx.conn, "receipt = ?1", id.as_slice())? {
+        if row.pending {
+            row.pending = false;
+            tx.conn
+                .execute("UPDATE reports SET pending = 0, checksum = ?2 WHERE id = ?1", [row.id, row.sum()])
+                .map_err(sql)?;
+        }
+    }
+    credit_receipt(tx, &id, &bound)
+}
+
+/// How many reports there are.
+pub(crate) fn count(conn: &Connection) -> Result<u64> {
+    conn.query_row("SELECT count(*) FROM reports", [], |r| r.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
+        .map_err(sql)
+}
+
+/// Reads every report and so checks its checksum. Returns how many there are.
+pub(crate) fn check_all(conn: &Connection) -> Result<u64> {
+    Row::load_where(conn, "?1 = 1", 1).map(|rows| rows.len() as u64)
+}
+
+/// Sums per (memory, situation), computed anew from the experiences of live memories.
+pub(crate) fn recompute(conn: &Connection) -> Result<Vec<((i64, i64), Sums)>> {
+    let mut statement = conn
+        .prepare(
+            "SELECT e.memory, e.situation, e.outcome, e.credit, e.won FROM experiences e
+             JOIN memories m ON m.id = e.memory WHERE m.status = 0 ORDER BY e.memory, e.situation",
+        )
+        .map_err(sql)?;
+    let mut rows = statement.query([]).map_err(sql)?;
+    let mut cells: Vec<((i64, i64), Sums)> = Vec::new();
+    while let Some(row) = rows.next().map_err(sql)? {
+        let place = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+        let credit = Credit::from_raw(row.get(3).map_err(sql)?);
+        let mut sums = Sums::of(credit, row.get(2).map_err(sql)?);
+        sums.wins = row.get(4).map_err(sql)?;
+        match cells.last_mut() {
+            Some((last, so_far)) if *last == place => so_far.add(sums),
+            _ => cells.push((place, sums)),
+        }
+    }
+    Ok(cells)
+}
+
+/// A receipt that was reported on.
+struct Bound {
+    situation: i64,
+    shown: Vec<u64>,
+}
+
+/// The copy of a receipt in this database, made from `slip` if there is none yet.
+fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>> {
+    let bytes = id.to_bytes();
+    let sum = |situation: i64, text: Option<&[u8]>, shown: &[u8]| {
+        RowSum::new("receipts").bytes(&bytes).int(situation).blob(text).bytes(shown)
+    };
+    let found = tx
+        .conn
+        .prepare_cached("SELECT situation, query_text, shown, checksum FROM receipts WHERE id = ?1")
+        .and_then(|mut s| {
+            s.query_row([bytes.as_slice()], |r| {
+                let (situation, text): (i64, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
+                Ok((situation, text, r.get::<_, Vec<u8>>(2)?, r.get::<_, i64>(3)?))
+            })
+            .optional()
+        })
+        .map_err(sql)?;
+    if let Some((situation, text, shown, checksum)) = found {
+        sum(situation, text.as_deref(), &shown).check(checksum, 0)?;
+        return Ok(Some(Bound { situation, shown: decode_ids(&shown)? }));
+    }
+    let Some(slip) = slip else {
+        return Ok(None);
+    };
+    let situation = intern_situation(tx, &slip.vector)?;
+    let (text, shown) = (slip.text.as_deref().map(pack), encode_ids(&slip.shown));
+    let checksum = sum(situation, text.as_deref(), &shown).finish();
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO receipts(id, situation, query_text, shown, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .and_then(|mut s| s.execute(params![bytes.as_slice(), situation, text, shown, checksum]))
+        .map_err(sql)?;
+    Ok(Some(Bound { situation, shown: slip.shown.clone() }))
+}
+
+fn credit_memory(tx: &mut Tx<'_>, row: &Row) -> Result<()> {
+    if let (Some(outcome), Some(situation), [memory]) = (row.outcome, row.situation, row.used.as_slice()) {
+        // No receipt, no win: such a report nominates nobody.
+        let wanted = Experience { outcome, credit: Credit::share(1, 1), won: false };
+        return set_experience(tx, row.id, *memory, situation, Some(wanted));
+    }
+    Ok(())
+}
+
+/// Brings the experiences of a receipt in step with the reports on it.
+fn credit_receipt(tx: &mut Tx<'_>, id: &[u8; 16], bound: &Bound) -> Result<()> {
+    let reports = Row::load_where(tx.conn, "receipt = ?1", id.as_slice())?;
+    // A report credits the memories it names; without names, the only one shown.
+    let used = |row: &Row| -> Vec<u64> {
+        match (row.pending, row.used.as_slice(), bound.shown.as_slice()) {
+            (true, ..) => Vec::new(),
+            (false, [], [only]) => vec![*only],
+            (false, [], _) => Vec::new(),
+            (false, named, shown) => named.iter().copied().filter(|m| shown.contains(m)).collect(),
+        }
+    };
+    let giving: Vec<(&Row, f64, Vec<u64>)> = reports
+        .iter()
+        .filter_map(|row| row.outcome.map(|outcome| (row, outcome, used(row))))
+        .filter(|(.., used)| !used.is_empty())
+        .collect();
+    let mut winners: Vec<u64> = Vec::new();
+    for (row, outcome, used) in &giving {
+        for &memory in used {
+            // One receipt is one win, however many reporters praise it.
+            let won = *outcome >= 0.5 && !winners.contains(&memory);
+            if won {
+                winners.push(memory);
+            }
+            let credit = Credit::share(giving.len(), used.len());
+            let wanted = Experience { outcome: *outcome, credit, won };
+            set_experience(tx, row.id, memory, bound.situation, Some(wanted))?;
+        }
+    }
+    Ok(())
+}
+
+/// The credit a report gives a memory.
+#[derive(Clone, Copy, PartialEq)]
+struct Experience {
+    outcome: f64,
+    credit: Credit,
+    won: bool,
+}
+
+impl Experience {
+    fn sums(self) -> Sums {
+        Sums { wins: i64::from(self.won), ..Sums::of(self.credit, self.outcome) }
+    }
+
+    fn checksum(self, report: i64, memory: i64, situation: i64) -> RowSum {
+        RowSum::new("experiences")
+            .int(report)
+            .int(memory)
+            .int(situation)
+            .real(Some(self.outcome))
+            .int(self.credit.raw())
+            .int(i64::from(self.won))
+    }
+}
+
+fn load_experience(conn: &Connection, report: i64, memory: i64) -> Result<Option<(i64, Experience)>> {
+    let row = conn
+        .prepare_cached(
+            "SELECT situation, outcome, credit, won, checksum FROM experiences WHERE report = ?1 AND memory = ?2",
+        )
+        .and_then(|mut s| {
+            s.query_row([report, memory], |r| {
+                let credit = Credit::from_raw(r.get(2)?);
+                let experience = Experience { outcome: r.get(1)?, credit, won: r.get(3)? };
+                Ok((r.get::<_, i64>(0)?, experience, r.get::<_, i64>(4)?))
+            })
+            .optional()
+        })
+        .map_err(sql)?;
+    row.map(|(situation, experience, checksum)| {
+        experience.checksum(report, memory, situation).check(checksum, report)?;
+        Ok((situation, experience))
+    })
+    .transpose()
+}
+
+/// Makes `wanted` the experience that a report gives a memory, and keeps the cell in step.
+fn set_experience(
+    tx: &mut Tx<'_>,
+    report: i64,
+    memory: u64,
+    situation: i64,
+    wanted: Option<Experience>,
+) -> Result<()> {
+    let id = memory.cast_signed();
+    let before = load_experience(tx.conn, report, id)?;
+    if before == wanted.map(|experience| (situation, experience)) {
+        return Ok(());
+    }
+    let Some(row) = memories::load(tx.conn, id)? else {
+        return Err(Error::UnknownMemory { id: memory });
+    };
+    if let Some(new) = wanted {
+        tx.conn
+            .prepare_cached(
+                "INSERT OR REPLACE INTO experiences(report, memory, situation, outcome, credit, won, checksum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )
+            .and_then(|mut s| {
+                let checksum = new.checksum(report, id, situation).finish();
+                s.execute(params![report, id, situation, new.outcome, new.credit.raw(), new.won, checksum])
+            })
+            .map_err(sql)?;
+    }
+    // The cells of a memory that is no hit any more are gone; its experiences stay as a record.
+    if row.status == LIVE {
+        let plus = wanted.map(Experience::sums).unwrap_or_default();
+        let minus = before.map(|(_, old)| old.sums()).unwrap_or_default();
+        shift(tx, row.namespace, id, situation, plus, minus)?;
+    }
+    Ok(())
+}
+
+/// The live memories that a report counts for.
+fn credited(tx: &Tx<'_>, report: i64) -> Result<Vec<(u64, f64)>> {
+    let mut statement = tx
+        .conn
+        .prepare_cached(
+            "SELECT e.memory, e.credit FROM experiences e JOIN memories m ON m.id = e.memory
+             WHERE e.report = ?1 AND m.status = 0 ORDER BY e.memory",
+        )
+        .map_err(sql)?;
+    let rows = statement
+        .query_map([report], |r| {
+            Ok((r.get::<_, i64>(0)?.cast_unsigned(), Credit::from_raw(r.get(1)?).weight()))
+        })
+        .map_err(sql)?;
+    rows.map(|row| row.map_err(sql)).collect()
+}
+
+/// What makes two reports under one key the same.
+fn fingerprint(new: &NewReport<'_>) -> Vec<u8> {
+    let mut hash = Xxh3::new();
+    match new.about {
+        About::Receipt(receipt, _) => hash.update(&receipt.to_bytes()),
+        About::Memory(memory, situation) => {
+            hash.update(&memory.0.to_le_bytes());
+            hash.update(bytemuck::cast_slice(situation));
+        }
+    }
+    hash.update(&new.outcome.unwrap_or(-1.0).to_le_bytes());
+    hash.update(&encode_ids(new.used));
+    hash.update(format!("{:?}", (new.tokens, new.cost_micros, new.reporter, new.note)).as_bytes());
+    hash.digest128().to_le_bytes().to_vec()
+}

@@ -1,0 +1,102 @@
+//! The tables of `memory.db`. Its `application_id` is `WISN`, its `user_version` the schema version.
+//!
+//! - `meta`: what was fixed at creation (store id, lineage, dimension, metric, model).
+//! - `namespaces`, `kinds`, `principals`: names, each with the number that stands for it elsewhere.
+//! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
+//!   superseded, 2 forgotten. `vector_seq` is the change that set its vector; `shuffle` a hash of
+//!   its id, by which samples are drawn.
+//! - `payloads` (zstd), `vectors` (f32, little-endian): gone when a memory is forgotten.
+//! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
+//! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
+//! - `situations`: query vectors of reported recalls, each once.
+//! - `reports`: what was told, as it was told. `experiences`: the credit each gives, per memory.
+//! - `cells`: sums of experiences per (memory, situation): derived, kept in step by each report.
+//! - `segments`: which segment files hold which changes.
+//!
+//! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
+
+use rusqlite::Connection;
+
+/// Newest schema version this library reads and writes.
+pub(crate) const VERSION: i64 = 1;
+/// `WISN`.
+pub(crate) const APPLICATION_ID: i64 = 0x5749_534e;
+
+const TABLES: &str = "
+CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE namespaces(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL, memories INTEGER NOT NULL);
+CREATE TABLE kinds(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE principals(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL, registered_at INTEGER, token_hash BLOB);
+
+CREATE TABLE memories(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, namespace INTEGER NOT NULL, kind INTEGER NOT NULL,
+  author INTEGER, key TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  expires_at INTEGER, superseded_by INTEGER, status INTEGER NOT NULL,
+  vector_seq INTEGER NOT NULL, shuffle INTEGER NOT NULL, checksum INTEGER NOT NULL);
+CREATE UNIQUE INDEX memories_key ON memories(namespace, key) WHERE key IS NOT NULL;
+CREATE INDEX memories_namespace ON memories(namespace, id) WHERE status < 2;
+CREATE INDEX memories_unsealed ON memories(vector_seq) WHERE status = 0;
+CREATE INDEX memories_sample ON memories(namespace, shuffle) WHERE status = 0;
+CREATE INDEX memories_expiring ON memories(expires_at) WHERE expires_at IS NOT NULL AND status = 0;
+
+CREATE TABLE payloads(
+  memory INTEGER PRIMARY KEY, content BLOB NOT NULL, metadata BLOB, checksum INTEGER NOT NULL);
+CREATE TABLE vectors(memory INTEGER PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL);
+
+CREATE TABLE changes(
+  seq INTEGER PRIMARY KEY, op INTEGER NOT NULL, namespace INTEGER NOT NULL, ref INTEGER NOT NULL);
+CREATE INDEX changes_masking ON changes(namespace, seq) WHERE op IN (2, 3, 7);
+
+CREATE TABLE situations(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL,
+  checksum INTEGER NOT NULL);
+CREATE TABLE receipts(
+  id BLOB PRIMARY KEY, situation INTEGER NOT NULL, query_text BLOB,
+  shown BLOB NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE reports(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, receipt BLOB, outcome REAL,
+  used BLOB NOT NULL, situation INTEGER, tokens INTEGER, cost_micros INTEGER, reporter INTEGER,
+  key TEXT, note BLOB, pending INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+  checksum INTEGER NOT NULL);
+CREATE UNIQUE INDEX reports_key ON reports(key) WHERE key IS NOT NULL;
+CREATE INDEX reports_receipt ON reports(receipt) WHERE receipt IS NOT NULL;
+CREATE INDEX reports_pending ON reports(id) WHERE pending = 1;
+
+CREATE TABLE experiences(
+  report INTEGER NOT NULL, memory INTEGER NOT NULL, situation INTEGER NOT NULL,
+  outcome REAL NOT NULL, credit INTEGER NOT NULL, won INTEGER NOT NULL,
+  checksum INTEGER NOT NULL, PRIMARY KEY (report, memory)) WITHOUT ROWID;
+CREATE INDEX experiences_memory ON experiences(memory, situation);
+CREATE TABLE cells(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, namespace INTEGER NOT NULL, memory INTEGER NOT NULL,
+  situation INTEGER NOT NULL, success INTEGER NOT NULL, failure INTEGER NOT NULL,
+  wins INTEGER NOT NULL, reports INTEGER NOT NULL, seq INTEGER NOT NULL,
+  shuffle INTEGER NOT NULL, checksum INTEGER NOT NULL, UNIQUE (memory, situation));
+CREATE INDEX cells_unsealed ON cells(seq);
+CREATE INDEX cells_sample ON cells(namespace, shuffle);
+
+CREATE TABLE segments(
+  name TEXT PRIMARY KEY, lo INTEGER NOT NULL, hi INTEGER NOT NULL, rows_hash INTEGER NOT NULL,
+  points INTEGER NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Creates the tables. The caller holds the write lock and records the identity in `meta`.
+pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(TABLES)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    conn.pragma_update(None, "user_version", VERSION)
+}
+
+/// The hash by which samples are drawn: spreads ids evenly (finaliser of `SplitMix64`; Steele, Lea
+/// and Flood 2014, figure 17).
+pub(crate) fn shuffle(id: i64) -> i64 {
+    let mut z = id.cast_unsigned().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 1).cast_signed()
+}

@@ -1,0 +1,182 @@
+//! Codes: the compact form of a vector that a search reads instead of the vector itself.
+//!
+//! From 16 dimensions on, a vector `x` (minus the mean of its space, where there is one) is coded as i8
+//! with one symmetric scale of its own: `x[i]` is about `scale * code[i]`, `scale = max|x| / 127`. Below,
+//! the vector itself (f32) is as small and is the code. [`CodeMeta`] has what an approximate similarity
+//! and its error bound need beside the code.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Largest dimension: 65,536 products of a u8 and an i8 fit an i32.
+pub(crate) const MAX_DIM: usize = 65_536;
+
+/// Below this dimension the code is the f32 vector.
+const I8_FROM_DIM: usize = 16;
+
+/// A largest magnitude below this is coded as zero: the inverse scale would overflow.
+const TINY: f32 = 1e-30;
+
+/// How a vector is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CodeKind {
+    /// The vector itself.
+    F32 = 0,
+    /// One i8 per dimension and a scale.
+    I8 = 1,
+}
+
+/// Beside each code: 16 bytes, little-endian, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct CodeMeta {
+    /// Decoded value of code 1; 0 for a zero vector; 1 for [`CodeKind::F32`].
+    pub scale: f32,
+    /// 128 times the sum of the i8 codes; 0 for [`CodeKind::F32`].
+    pub sum128: i32,
+    /// Squared length of what was coded.
+    pub norm2: f32,
+    /// Length of what the code misses: |x - decoded|, rounded up a little.
+    pub residual: f32,
+}
+
+impl CodeMeta {
+    /// Whether the numbers can be computed with: finite, and not negative where that has no sense.
+    pub(crate) fn is_sound(&self) -> bool {
+        let fine = |x: f32| x.is_finite() && x >= 0.0;
+        fine(self.scale) && fine(self.norm2) && fine(self.residual)
+    }
+}
+
+impl CodeKind {
+    /// The kind every vector of this dimension is coded in.
+    pub(crate) fn for_dim(dim: usize) -> CodeKind {
+        if dim < I8_FROM_DIM { CodeKind::F32 } else { CodeKind::I8 }
+    }
+
+    /// Bytes of a code, rounded up to 16 so that its metadata can follow.
+    pub(crate) fn code_len(self, dim: usize) -> usize {
+        match self {
+            CodeKind::F32 => dim * 4,
+            CodeKind::I8 => dim,
+        }
+        .next_multiple_of(16)
+    }
+
+    /// Bytes the kernels read: [`Self::code_len`] rounded up to 64.
+    pub(crate) fn padded_len(self, dim: usize) -> usize {
+        self.code_len(dim).next_multiple_of(64)
+    }
+}
+
+/// Codes `v` into `out` ([`CodeKind::padded_len`] bytes, beyond the code set to 0).
+pub(crate) fn encode(kind: CodeKind, v: &[f32], out: &mut [u8]) -> CodeMeta {
+    debug_assert_eq!(out.len(), kind.padded_len(v.len()));
+    let norm2 = sum_of_squares(v);
+    match kind {
+        CodeKind::F32 => {
+            let bytes: &[u8] = bytemuck::cast_slice(v);
+            out[..bytes.len()].copy_from_slice(bytes);
+            out[bytes.len()..].fill(0);
+            CodeMeta { scale: 1.0, sum128: 0, norm2, residual: 0.0 }
+        }
+        CodeKind::I8 => {
+            let (scale, residual) = quantise(v, out, 0);
+            out[v.len()..].fill(0);
+            let sum: i32 = out[..v.len()].iter().map(|&c| i32::from(c.cast_signed())).sum();
+            CodeMeta { scale, sum128: 128 * sum, norm2, residual }
+        }
+    }
+}
+
+/// Writes `round(v / scale) + shift` to the start of `out`; returns the scale and the residual length.
+pub(super) fn quantise(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
+    // Adding and taking away 1.5 * 2^23 rounds to an integer, ties to even, without a call.
+    const ROUND: f32 = 12_582_912.0;
+    let mut lanes = [0f32; 16];
+    let chunks = v.chunks_exact(16);
+    for x in chunks.remainder() {
+        lanes[0] = lanes[0].max(x.abs());
+    }
+    for c in chunks {
+        for (l, x) in lanes.iter_mut().zip(c) {
+            *l = l.max(x.abs());
+        }
+    }
+    let largest = lanes.iter().fold(0f32, |a, &b| a.max(b));
+    if largest < TINY {
+        out[..v.len()].fill(shift);
+        return (0.0, sum_of_squares(v).sqrt() * 1.000_01);
+    }
+    let (scale, inverse) = (largest / 127.0, 127.0 / largest);
+    let mut missed = [0f32; 16];
+    let mut one = |x: f32, o: &mut u8, m: &mut f32| {
+        let code = (x * inverse + ROUND) - ROUND;
+        *o = ((code as i32) + i32::from(shift)) as u8;
+        let r = x - code * scale;
+        *m += r * r;
+    };
+    let (xs, os) = (v.chunks_exact(16), out[..v.len()].chunks_exact_mut(16));
+    for (x, o) in xs.zip(os) {
+        for i in 0..16 {
+            one(x[i], &mut o[i], &mut missed[i]);
+        }
+    }
+    let done = v.len() / 16 * 16;
+    for i in done..v.len() {
+        one(v[i], &mut out[i], &mut missed[0]);
+    }
+    (scale, missed.iter().sum::<f32>().sqrt() * 1.000_01)
+}
+
+/// Squared length, summed in 16 lanes (fast, and the same bits everywhere).
+pub(crate) fn sum_of_squares(v: &[f32]) -> f32 {
+    let mut lanes = [0f32; 16];
+    let chunks = v.chunks_exact(16);
+    for x in chunks.remainder() {
+        lanes[0] += x * x;
+    }
+    for c in chunks {
+        for (l, x) in lanes.iter_mut().zip(c) {
+            *l += x * x;
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoded_code_is_within_half_a_step_and_its_residual_is_told() {
+        for dim in [16usize, 17, 100, 384] {
+            let v: Vec<f32> = (0..dim).map(|i| (i as f32 * 1.7).sin() * 3.0).collect();
+            let mut out = vec![9u8; CodeKind::I8.padded_len(dim)];
+            let meta = encode(CodeKind::I8, &v, &mut out);
+            let missed: f32 = v
+                .iter()
+                .zip(&out)
+                .map(|(x, &c)| {
+                    let r = x - f32::from(c.cast_signed()) * meta.scale;
+                    assert!(r.abs() <= meta.scale * 0.501, "{dim}: {r}");
+                    r * r
+                })
+                .sum();
+            assert!(missed.sqrt() <= meta.residual && meta.residual < missed.sqrt() * 1.001);
+            assert!(out[dim..].iter().all(|&c| c == 0));
+            let sum: i32 = out.iter().map(|&c| i32::from(c.cast_signed())).sum();
+            assert_eq!(meta.sum128, 128 * sum);
+        }
+    }
+
+    #[test]
+    fn zero_and_tiny_vectors_have_sound_codes() {
+        for x in [0.0, 1e-38, -1e-31, 1e-29, 1e18] {
+            let v = [x; 20];
+            let mut out = [0u8; 64];
+            let meta = encode(CodeKind::I8, &v, &mut out);
+            assert!(meta.is_sound(), "{x}: {meta:?}");
+        }
+    }
+}
