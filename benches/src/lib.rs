@@ -1,0 +1,11 @@
+//! Measuring Wisen through its public API: replays of labelled streams, recall and speed of the
+//! index, memory figures. The programs `replay` and `ann` and the demo of `wisen` stand on it.
+#![deny(missing_docs)]
+
+pub mod ann;
+pub mod data;
+pub mod measure;
+pub mod npy;
+pub mod replay;
+pub mod smaps;
+pub mod transform;

@@ -1,0 +1,148 @@
+//! The program as people and scripts meet it: output, files, exit codes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use wisen::{Memory, Options, Store};
+
+fn wisen(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wisen")).args(args).output().expect("the program starts")
+}
+
+/// Standard output of a run that has to end with `code`.
+fn out(args: &[&str], code: i32) -> String {
+    let output = wisen(args);
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}\n{text}\n{errors}");
+    text.into_owned()
+}
+
+/// Standard error of a run that has to end with `code`.
+fn err(args: &[&str], code: i32) -> String {
+    let output = wisen(args);
+    assert_eq!(output.status.code(), Some(code), "{args:?}");
+    assert!(output.stdout.is_empty(), "{args:?} says something on standard output");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a temporary folder in UTF-8")
+}
+
+#[test]
+fn help_shows_examples_and_usage_errors_end_with_2() {
+    for command in [&["--help"][..], &["demo", "--help"], &["info", "--help"], &["verify", "--help"]] {
+        assert!(out(command, 0).contains("Examples:"), "{command:?}");
+    }
+    for wrong in [&[][..], &["forget"], &["info"], &["verify", "a", "b"], &["demo", "--events", "0"]] {
+        assert!(err(wrong, 2).contains("--help"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_is_no_store_ends_with_1_and_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let missing = folder.path().join("missing");
+    for command in ["info", "verify"] {
+        assert!(err(&[command, text(&missing)], 1).contains("missing"));
+        assert!(err(&[command, text(folder.path())], 1).starts_with("wisen: "));
+    }
+    let json: Value = serde_json::from_str(&out(&["verify", text(&missing), "--json"], 1)).expect("JSON");
+    assert_eq!(json["ok"], false);
+    assert_eq!(fs::read_dir(folder.path()).expect("folder").count(), 0);
+}
+
+#[test]
+fn the_demo_leaves_a_chart_and_a_store_that_can_be_looked_into() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (place, store) = (folder.path().join("demo"), folder.path().join("demo/store"));
+    let demo = ["demo", "--plain", "--events", "300", "--out", text(&place)];
+    let shown = out(&demo, 0);
+    assert!(shown.contains(" ####") && !shown.contains('\u{2588}'), "{shown}");
+    for part in [
+        "271 - 300",
+        "last half",
+        "95 % interval",
+        "An example",
+        "Wisen takes",
+        "% likely",
+        "banking77-bad.svg",
+    ] {
+        assert!(shown.contains(part), "no {part:?} in\n{shown}");
+    }
+    let chart = fs::read_to_string(place.join("banking77-bad.svg")).expect("the chart");
+    assert!(
+        chart.starts_with("<svg") && chart.contains("similarity only") && chart.contains("requests so far")
+    );
+
+    let info = out(&["info", text(&store)], 0);
+    assert!(info.contains("memories     770") && info.contains("reports      300"), "{info}");
+    let json: Value = serde_json::from_str(&out(&["info", "--json", text(&store)], 0)).expect("JSON");
+    assert_eq!((&json["memories"], &json["reports"]), (&770.into(), &300.into()));
+    assert!(json["files"].as_array().is_some_and(|files| files.iter().any(|f| f["name"] == "memory.db")));
+    assert_eq!(json["namespaces"][0]["name"], "default");
+
+    assert!(out(&["verify", text(&store)], 0).contains("nothing wrong"));
+    let json: Value = serde_json::from_str(&out(&["verify", "--json", text(&store)], 0)).expect("JSON");
+    assert_eq!((&json["ok"], &json["reports"]), (&true.into(), &300.into()));
+
+    // A second run replaces what the first has left: the figures are the same, and so are the sums.
+    let again = out(&demo, 0);
+    let table = |text: &str| {
+        text.lines().take_while(|line| !line.starts_with("An example")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(table(&again), table(&shown));
+    assert!(out(&["info", text(&store)], 0).contains("reports      300"));
+}
+
+#[test]
+fn the_demo_never_replaces_what_it_has_not_made() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let demo = |out: &str| err(&["demo", "--plain", "--events", "20", "--out", out], 1);
+
+    let own = folder.path().join("own");
+    fs::create_dir(&own).expect("own");
+    let store = Store::open(own.join("store"), Options::new(2)).expect("a store");
+    store.remember(Memory::new("mine", [1.0, 0.0])).expect("remember");
+    store.close().expect("close");
+    assert!(demo(text(&own)).contains("left as it is"));
+    assert!(out(&["info", text(&own.join("store"))], 0).contains("memories     1\n"));
+
+    let other = folder.path().join("other");
+    fs::create_dir_all(other.join("store")).expect("other");
+    fs::write(other.join("store/letter.txt"), "dear").expect("letter");
+    assert!(demo(text(&other)).contains("letter.txt"));
+    assert!(other.join("store/letter.txt").exists());
+
+    let picture = folder.path().join("picture");
+    fs::create_dir(&picture).expect("picture");
+    fs::write(picture.join("banking77-bad.svg"), "<svg></svg>").expect("svg");
+    assert!(demo(text(&picture)).contains("left as it is"));
+    assert_eq!(fs::read_to_string(picture.join("banking77-bad.svg")).expect("svg"), "<svg></svg>");
+}
+
+#[test]
+fn a_damaged_segment_is_a_fault() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    let store = Store::open(&path, Options::new(8)).expect("a store");
+    for i in 0_u16..100 {
+        let vector: Vec<f32> = (0..8).map(|j| f32::from((i * 7 + j * 13) % 29) - 14.5).collect();
+        store.remember(Memory::new(format!("memory {i}"), vector)).expect("remember");
+    }
+    store.seal().expect("seal");
+    store.close().expect("close");
+    assert!(out(&["verify", text(&path)], 0).contains("nothing wrong"));
+
+    let segments = fs::read_dir(path.join("segments")).expect("segments");
+    let segment = segments.map(|entry| entry.expect("entry").path()).next().expect("one segment");
+    let mut bytes = fs::read(&segment).expect("segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, bytes).expect("segment");
+    assert!(out(&["verify", text(&path)], 1).contains("fault"));
+    let json: Value = serde_json::from_str(&out(&["verify", "--json", text(&path)], 1)).expect("JSON");
+    assert!(json["faults"].as_array().is_some_and(|faults| !faults.is_empty()));
+}
