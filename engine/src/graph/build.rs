@@ -60,6 +60,9 @@ pub(crate) struct BuiltGraph {
     pub upper_links: Vec<u32>,
     /// Nodes that had to be linked in after the build.
     pub repaired: u64,
+    /// Nodes that could be reached, but that a search for their own vector missed until they were linked to
+    /// where it ended.
+    pub rescued: u64,
 }
 
 /// The codes of all nodes of a space, and what distances between them need.
@@ -72,6 +75,8 @@ pub(crate) struct CodeTable {
     norms: Vec<f32>,
     /// The coordinate added for the inner product; empty for the other metrics.
     heights: Vec<f32>,
+    /// Squared lengths of the vectors for the inner product; empty for the other metrics.
+    lengths: Vec<f32>,
 }
 
 impl CodeTable {
@@ -110,7 +115,8 @@ impl CodeTable {
         }
         let most = lengths.iter().fold(0f64, |a, &b| a.max(b));
         let heights = lengths.iter().map(|l| (most - l).max(0.0).sqrt() as f32).collect();
-        CodeTable { kind, span, bytes, metas, norms, heights }
+        let lengths = lengths.iter().map(|&l| l as f32).collect();
+        CodeTable { kind, span, bytes, metas, norms, heights, lengths }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -132,15 +138,34 @@ impl CodeTable {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn distance<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
-        let (ma, mb) = (&self.metas[a as usize], &self.metas[b as usize]);
-        let flat = match self.kind {
+        (self.flat(kernel, a, b) + self.rise(a, b)).max(0.0)
+    }
+
+    /// What a search for the vector of `a` orders `b` by, higher is better: minus the squared distance, or
+    /// for the inner product twice that less the squared length of `a`.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(super) fn likeness<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
+        let flat = self.flat(kernel, a, b).max(0.0);
+        if self.lengths.is_empty() { -flat } else { self.lengths[b as usize] - flat }
+    }
+
+    /// Whether searches go by the inner product.
+    pub(super) fn is_inner_product(&self) -> bool {
+        !self.lengths.is_empty()
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    fn flat<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
+        match self.kind {
             CodeKind::F32 => squared_distance(self.code(a), self.code(b)),
             CodeKind::I8 => {
+                let (ma, mb) = (&self.metas[a as usize], &self.metas[b as usize]);
                 let dot = kernel.dot_codes(self.code(a), self.code(b), mb.sum128);
                 self.norms[a as usize] + self.norms[b as usize] - 2.0 * (ma.scale * mb.scale) * dot as f32
             }
-        };
-        (flat + self.rise(a, b)).max(0.0)
+        }
     }
 
     #[inline(always)]
@@ -400,7 +425,7 @@ pub(crate) fn build(
         return Err(Cancelled);
     }
     let mut graph = finish(builder);
-    graph.repaired = repair(table, &mut graph.links, 2 * m, graph.entry);
+    repair(table, &mut graph, m, pool);
     Ok(graph)
 }
 
@@ -426,5 +451,5 @@ fn finish(b: Builder<'_>) -> BuiltGraph {
         }
     }
     let links = b.ground.into_iter().map(AtomicU32::into_inner).collect();
-    BuiltGraph { links, entry, counts, records, upper_links, repaired: 0 }
+    BuiltGraph { links, entry, counts, records, upper_links, repaired: 0, rescued: 0 }
 }

@@ -1,14 +1,26 @@
-//! Linking in the nodes that no walk from the entry point could reach.
+//! After the build: linking in what no walk from the entry point reaches, and what a search misses.
+
+use rayon::prelude::*;
 
 use crate::vector::{Kernel, Task, dispatch};
 
-use super::build::{CodeTable, sort};
+use super::build::{BuiltGraph, CodeTable, sort};
 use super::pool::{Entry, Pool, Visited};
+use super::prune::select_diverse;
 use super::view::NO_LINK;
-use super::walk::{Layer, walk};
+use super::walk::{Layer, descend, walk};
 
-/// How many near, reachable nodes are looked for as the new neighbour of an orphan.
+/// Width of the walk that looks for new neighbours of an orphan.
 const WIDTH: usize = 64;
+
+/// Width of the search that every node has to be found by: well below any width a caller would ask for.
+const TRIAL_WIDTH: usize = 24;
+
+/// Width of the search for the nodes of largest inner product.
+const LARGEST_WIDTH: usize = 128;
+
+/// Rounds of looking for missed nodes: linking one in may take away the link another was found by.
+const ROUNDS: usize = 4;
 
 /// Which of `nodes` can be reached from `entry` along `links` (calls back with a node's neighbours), in
 /// the order of a breadth-first walk.
@@ -28,18 +40,51 @@ pub(crate) fn reachable(nodes: u32, entry: u32, links: impl Fn(u32, &mut dyn FnM
     order
 }
 
+/// Makes every node reachable from the entry point on layer 0 and, but for a rare rest, found by a narrow
+/// search for its own vector. Counts what it did in the graph. `m` is the M of the graph.
+pub(super) fn repair(table: &CodeTable, graph: &mut BuiltGraph, m: usize, pool: &rayon::ThreadPool) {
+    let mut mending = Mending {
+        parent: vec![NO_LINK; table.len()],
+        reached: Vec::with_capacity(table.len()),
+        slots: 2 * m,
+        links: std::mem::take(&mut graph.links),
+    };
+    mending.spread(graph.entry, graph.entry);
+    graph.repaired = dispatch(Orphans { table, mending: &mut mending, entry: graph.entry });
+    if table.is_inner_product() {
+        // Links to the nodes of largest inner product with this one, beside those to the nearest: a search
+        // by inner product ends among long vectors, which need not be near one another. (The two kinds of
+        // links: Liu et al. 2020, "Understanding and improving proximity graph based maximum inner product
+        // search", section 4.)
+        for (node, links) in trials(table, graph, &mending, pool, Learn::Largest) {
+            mending.favour(node, &links);
+        }
+    }
+    for _ in 0..ROUNDS {
+        let missed = trials(table, graph, &mending, pool, Learn::Missed);
+        if missed.is_empty() {
+            break;
+        }
+        graph.rescued += missed.len() as u64;
+        for (node, near) in missed {
+            // From where its search ended, which then goes on to it.
+            let _ = near.iter().any(|&n| mending.attach(n, node));
+        }
+    }
+    graph.links = mending.links;
+}
+
 /// Layer 0 as rows of `slots` links with a spanning tree of what is reachable: a link of the tree is never
 /// taken away, so linking one node in strands no other.
-struct Mending<'a> {
-    table: &'a CodeTable,
-    links: &'a mut [u32],
+struct Mending {
+    links: Vec<u32>,
     slots: usize,
     /// The node from which each node was first reached; `NO_LINK` while it is not.
     parent: Vec<u32>,
     reached: Vec<u32>,
 }
 
-impl Mending<'_> {
+impl Mending {
     fn row(&self, node: u32) -> &[u32] {
         let row = &self.links[node as usize * self.slots..][..self.slots];
         &row[..row.iter().position(|&n| n == NO_LINK).unwrap_or(self.slots)]
@@ -65,8 +110,12 @@ impl Mending<'_> {
         }
     }
 
-    /// Links `from` to `to` in an empty place or in that of a link the tree does not need.
+    /// Links `from` to `to` in an empty place or in that of a link the tree does not need; false if there
+    /// is neither. The new link comes first in the row, so that the next one does not replace it.
     fn attach(&mut self, from: u32, to: u32) -> bool {
+        if from == to || self.row(from).contains(&to) {
+            return from != to;
+        }
         let used = self.row(from).len();
         let place = if used < self.slots {
             Some(used)
@@ -74,17 +123,30 @@ impl Mending<'_> {
             self.row(from).iter().rposition(|&n| self.parent[n as usize] != from)
         };
         if let Some(place) = place {
-            self.links[from as usize * self.slots + place] = to;
+            let row = &mut self.links[from as usize * self.slots..][..self.slots];
+            row.copy_within(..place, 1);
+            row[0] = to;
         }
         place.is_some()
     }
+
+    /// Links `from` to all of `to` that there is room for, and keeps the tree's links and as many others
+    /// as still fit.
+    fn favour(&mut self, from: u32, to: &[u32]) {
+        for &n in to.iter().rev() {
+            self.attach(from, n);
+        }
+    }
 }
 
-/// Layer 0 of a finished graph, scored against one of its nodes.
+/// Layer 0 as a search for the vector of `node` walks it; `inner` orders by inner product where the metric
+/// is that one, otherwise by the distance the graph was built by.
 struct Around<'a, K> {
-    mending: &'a Mending<'a>,
+    table: &'a CodeTable,
+    mending: &'a Mending,
     kernel: K,
     node: u32,
+    inner: bool,
 }
 
 #[allow(clippy::inline_always, reason = "compiled for each kernel")]
@@ -95,57 +157,72 @@ impl<K: Kernel> Layer for Around<'_, K> {
     }
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
-        -self.mending.table.distance(self.kernel, node, self.node)
+        if self.inner {
+            self.table.likeness(self.kernel, self.node, node)
+        } else {
+            -self.table.distance(self.kernel, self.node, node)
+        }
     }
     #[inline(always)]
-    fn prefetch(&self, _node: u32) {}
+    fn prefetch(&self, node: u32) {
+        crate::vector::prefetch(self.table.code(node));
+    }
     #[inline(always)]
     fn prefetch_links(&self, _node: u32) {}
 }
 
-/// Makes every node reachable from `entry` on layer 0; returns how many had to be linked in.
-pub(super) fn repair(table: &CodeTable, links: &mut [u32], slots: usize, entry: u32) -> u64 {
-    dispatch(Repair { table, links, slots, entry })
+/// A layer above 0, over records.
+struct AboveAround<'a, K> {
+    ground: &'a Around<'a, K>,
+    records: &'a [u32],
+    links: &'a [u32],
+    m: usize,
 }
 
-struct Repair<'a> {
+#[allow(clippy::inline_always, reason = "compiled for each kernel")]
+impl<K: Kernel> Layer for AboveAround<'_, K> {
+    #[inline(always)]
+    fn each(&self, record: u32, f: impl FnMut(u32)) {
+        let row = &self.links[record as usize * self.m..][..self.m];
+        row.iter().copied().take_while(|&n| n != NO_LINK).for_each(f);
+    }
+    #[inline(always)]
+    fn score(&self, record: u32) -> f32 {
+        self.ground.score(self.records[record as usize])
+    }
+    #[inline(always)]
+    fn prefetch(&self, _record: u32) {}
+    #[inline(always)]
+    fn prefetch_links(&self, _record: u32) {}
+}
+
+/// Links in every node that is not in the tree yet; gives their number.
+struct Orphans<'a> {
     table: &'a CodeTable,
-    links: &'a mut [u32],
-    slots: usize,
+    mending: &'a mut Mending,
     entry: u32,
 }
 
-impl Task for Repair<'_> {
+impl Task for Orphans<'_> {
     type Out = u64;
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> u64 {
-        let nodes = self.table.len();
-        let mut mending = Mending {
-            table: self.table,
-            links: self.links,
-            slots: self.slots,
-            parent: vec![NO_LINK; nodes],
-            reached: Vec::with_capacity(nodes),
-        };
-        mending.spread(self.entry, self.entry);
+        let Orphans { table, mending, entry } = self;
         let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Vec::new());
         let mut repaired = 0;
-        for orphan in 0..nodes as u32 {
+        for orphan in 0..table.len() as u32 {
             if mending.parent[orphan as usize] != NO_LINK {
                 continue;
             }
             pool.reset(WIDTH);
-            visited.reset(nodes);
-            visited.insert(self.entry);
-            let around = Around { mending: &mending, kernel, node: orphan };
-            pool.insert(Entry::new(around.score(self.entry), self.entry));
+            visited.reset(table.len());
+            visited.insert(entry);
+            let around = Around { table, mending, kernel, node: orphan, inner: false };
+            pool.insert(Entry::new(around.score(entry), entry));
             walk(&around, &mut pool, &mut visited, &mut fresh);
-            let mut near: Vec<(f32, u32)> = pool
-                .entries()
-                .iter()
-                .map(|e| (self.table.distance(kernel, e.node(), orphan), e.node()))
-                .collect();
+            let mut near: Vec<(f32, u32)> =
+                pool.entries().iter().map(|e| (table.distance(kernel, e.node(), orphan), e.node())).collect();
             sort(&mut near);
             // The tree has fewer links than there are places, so some reached node can always take one.
             let mut parent = near.iter().map(|&(_, n)| n).find(|&n| mending.attach(n, orphan));
@@ -161,5 +238,95 @@ impl Task for Repair<'_> {
             }
         }
         repaired
+    }
+}
+
+/// What the search for a node's own vector is asked for.
+#[derive(Clone, Copy)]
+enum Learn {
+    /// Diverse nodes of the largest inner product with it, at most M.
+    Largest,
+    /// Nothing if it finds the node or something better; otherwise the nodes it ended with, best first.
+    Missed,
+}
+
+/// Searches for every node's own vector, on the threads of `pool`; what was learnt, by node ascending.
+fn trials(
+    table: &CodeTable,
+    graph: &BuiltGraph,
+    mending: &Mending,
+    pool: &rayon::ThreadPool,
+    learn: Learn,
+) -> Vec<(u32, Vec<u32>)> {
+    let share = (table.len() as u32).div_ceil(4 * pool.current_num_threads() as u32).max(256);
+    let starts: Vec<u32> = (0..table.len() as u32).step_by(share as usize).collect();
+    pool.install(|| {
+        starts
+            .into_par_iter()
+            .map(|from| {
+                let nodes = from..(from + share).min(table.len() as u32);
+                dispatch(Trials { table, graph, mending, learn, nodes })
+            })
+            .flatten_iter()
+            .collect()
+    })
+}
+
+struct Trials<'a> {
+    table: &'a CodeTable,
+    graph: &'a BuiltGraph,
+    mending: &'a Mending,
+    learn: Learn,
+    nodes: std::ops::Range<u32>,
+}
+
+impl Task for Trials<'_> {
+    type Out = Vec<(u32, Vec<u32>)>;
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> Self::Out {
+        let Trials { table, graph, mending, learn, nodes } = self;
+        let m = mending.slots / 2;
+        let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Vec::new());
+        let (mut near, mut kept) = (Vec::new(), Vec::new());
+        let mut learnt = Vec::new();
+        for node in nodes {
+            let around = Around { table, mending, kernel, node, inner: true };
+            let mut at = (graph.entry, around.score(graph.entry));
+            if !graph.counts.is_empty() {
+                let mut record = 0;
+                let mut end = graph.upper_links.len();
+                for &count in graph.counts.iter().rev() {
+                    let links = &graph.upper_links[end - count as usize * m..end];
+                    end -= links.len();
+                    let layer = AboveAround { ground: &around, records: &graph.records, links, m };
+                    (record, at.1) = descend(&layer, record, at.1, &mut 0);
+                }
+                at.0 = graph.records[record as usize];
+            }
+            pool.reset(match learn {
+                Learn::Largest => LARGEST_WIDTH,
+                Learn::Missed => TRIAL_WIDTH,
+            });
+            visited.reset(table.len());
+            visited.insert(at.0);
+            pool.insert(Entry::new(at.1, at.0));
+            walk(&around, &mut pool, &mut visited, &mut fresh);
+            match learn {
+                Learn::Missed => {
+                    if pool.entries()[0].score() < table.likeness(kernel, node, node) {
+                        learnt.push((node, pool.entries().iter().map(|e| e.node()).collect()));
+                    }
+                }
+                Learn::Largest => {
+                    near.clear();
+                    near.extend(pool.entries().iter().map(|e| (-e.score(), e.node())));
+                    near.retain(|&(_, n)| n != node);
+                    select_diverse(&near, m, |a, b| -table.likeness(kernel, b, a), &mut kept);
+                    learnt.push((node, kept.iter().map(|k| k.1).collect()));
+                }
+            }
+        }
+        learnt
     }
 }

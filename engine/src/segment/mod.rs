@@ -13,6 +13,15 @@ mod space;
 mod verify;
 mod write;
 
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod search_tests;
+#[cfg(test)]
+mod testing;
+
 pub(crate) use control::Control;
 pub(crate) use fault::SegmentFault;
 pub(crate) use format::SpaceKind;

@@ -1,7 +1,7 @@
 //! Codes: the compact form of a vector that a search reads instead of the vector itself.
 //!
 //! From 16 dimensions on, a vector `x` (minus the mean of its space, where there is one) is coded as i8
-//! with one symmetric scale of its own: `x[i]` is about `scale * code[i]`, `scale = max|x| / 127`. Below,
+//! with one symmetric scale of its own: `x[i]` is about `scale * code[i]`, codes reach from -127 to 127. Below,
 //! the vector itself (f32) is as small and is the code. [`CodeMeta`] has what an approximate similarity
 //! and its error bound need beside the code.
 
@@ -89,7 +89,12 @@ pub(crate) fn encode(kind: CodeKind, v: &[f32], out: &mut [u8]) -> CodeMeta {
     }
 }
 
-/// Writes `round(v / scale) + shift` to the start of `out`; returns the scale and the residual length.
+/// Writes `round(127 v / max|v|) + shift` to the start of `out`; returns the scale and the residual length.
+///
+/// The scale is the one that makes what the code misses orthogonal to what it says (least squares). With
+/// plain `max|v| / 127` the rounding of similar vectors errs to the same side, which the error bound of
+/// `Scorer::likely_error` takes not to happen: points of tight clusters far from the mean then missed
+/// themselves.
 pub(super) fn quantise(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
     // Adding and taking away 1.5 * 2^23 rounds to an integer, ties to even, without a call.
     const ROUND: f32 = 12_582_912.0;
@@ -108,23 +113,25 @@ pub(super) fn quantise(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
         out[..v.len()].fill(shift);
         return (0.0, sum_of_squares(v).sqrt() * 1.000_01);
     }
-    let (scale, inverse) = (largest / 127.0, 127.0 / largest);
-    let mut missed = [0f32; 16];
-    let mut one = |x: f32, o: &mut u8, m: &mut f32| {
-        let code = (x * inverse + ROUND) - ROUND;
-        *o = ((code as i32) + i32::from(shift)) as u8;
-        let r = x - code * scale;
-        *m += r * r;
-    };
-    let (xs, os) = (v.chunks_exact(16), out[..v.len()].chunks_exact_mut(16));
-    for (x, o) in xs.zip(os) {
-        for i in 0..16 {
-            one(x[i], &mut o[i], &mut missed[i]);
+    let inverse = 127.0 / largest;
+    // x . c and c . c for the scale, then what the decoded code misses; 16 sums each, as chunks of 16 are fast.
+    let (mut along, mut square) = ([0f32; 16], [0f32; 16]);
+    for (xs, os) in v.chunks(16).zip(out[..v.len()].chunks_mut(16)) {
+        for (i, (&x, o)) in xs.iter().zip(os).enumerate() {
+            let code = (x * inverse + ROUND) - ROUND;
+            *o = ((code as i32) + i32::from(shift)) as u8;
+            along[i] += x * code;
+            square[i] += code * code;
         }
     }
-    let done = v.len() / 16 * 16;
-    for i in done..v.len() {
-        one(v[i], &mut out[i], &mut missed[0]);
+    let scale = along.iter().sum::<f32>() / square.iter().sum::<f32>();
+    let mut missed = [0f32; 16];
+    for (xs, os) in v.chunks(16).zip(out[..v.len()].chunks(16)) {
+        for (i, (&x, &o)) in xs.iter().zip(os).enumerate() {
+            let code = if shift == 0 { i32::from(o.cast_signed()) } else { i32::from(o) - i32::from(shift) };
+            let r = x - code as f32 * scale;
+            missed[i] += r * r;
+        }
     }
     (scale, missed.iter().sum::<f32>().sqrt() * 1.000_01)
 }
@@ -149,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decoded_code_is_within_half_a_step_and_its_residual_is_told() {
+    fn a_decoded_code_is_within_a_step_and_its_residual_is_told() {
         for dim in [16usize, 17, 100, 384] {
             let v: Vec<f32> = (0..dim).map(|i| (i as f32 * 1.7).sin() * 3.0).collect();
             let mut out = vec![9u8; CodeKind::I8.padded_len(dim)];
@@ -159,7 +166,7 @@ mod tests {
                 .zip(&out)
                 .map(|(x, &c)| {
                     let r = x - f32::from(c.cast_signed()) * meta.scale;
-                    assert!(r.abs() <= meta.scale * 0.501, "{dim}: {r}");
+                    assert!(r.abs() <= meta.scale * 0.9, "{dim}: {r}");
                     r * r
                 })
                 .sum();

@@ -1,0 +1,101 @@
+//! Recall and speed on real sentence embeddings. Not part of the quick tests:
+//!
+//! `WISEN_ANN_DIR=<folder> cargo test --release -p wisen --lib measure_minilm -- --ignored --nocapture`
+//!
+//! The folder holds raw little-endian f32 rows of 384: `base.f32` (60,000), `query_id.f32` and
+//! `query_ood.f32` (1,000 each).
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::graph::{Accept, BuildParams, DEFAULT_WIDTH, Effort, Scratch};
+use crate::vector::{Metric, Probe};
+
+use super::testing::{brute, open, write};
+use super::{Segment, SpaceInput, SpaceKind, verify};
+
+const DIM: usize = 384;
+
+fn read(dir: &Path, name: &str) -> Vec<f32> {
+    let bytes = std::fs::read(dir.join(name)).expect("the data is there");
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+#[test]
+#[ignore = "needs data and minutes"]
+fn measure_minilm() {
+    let dir = std::env::var("WISEN_ANN_DIR").expect("WISEN_ANN_DIR names the folder");
+    let dir = Path::new(&dir);
+    let base = read(dir, "base.f32");
+    let count: usize = std::env::var("WISEN_ANN_COUNT").map_or(base.len() / DIM, |n| n.parse().expect("a number"));
+    let input = SpaceInput {
+        namespace: 0,
+        kind: SpaceKind::Memories,
+        metric: Metric::Cosine,
+        ids: (0..count as u64).collect(),
+        vectors: base[..count * DIM].chunks_exact(DIM).flat_map(|v| Metric::Cosine.prepare(v).expect("unit")).collect(),
+    };
+    let begun = Instant::now();
+    let bytes = write(DIM, vec![input.clone()], &BuildParams::default(), 2);
+    println!("build (2 threads) {:.1} s, {} MB", begun.elapsed().as_secs_f64(), bytes.len() >> 20);
+    let begun = Instant::now();
+    let segment = open(bytes, DIM);
+    println!("open {:.1} ms; {:?}", begun.elapsed().as_secs_f64() * 1e3, verify(&segment));
+
+    for name in ["query_id.f32", "query_ood.f32"] {
+        let queries = read(dir, name);
+        let probes: Vec<Vec<f32>> =
+            queries.chunks_exact(DIM).map(|q| Metric::Cosine.prepare(q).expect("unit")).collect();
+        let truth: Vec<Vec<u64>> = probes
+            .iter()
+            .map(|q| brute(&input, DIM, q, 10, |_| true).iter().map(|f| f.id).collect())
+            .collect();
+        for width in [16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 200, 256] {
+            measure(&segment, &probes, &truth, width, name);
+        }
+    }
+    self_recall(&segment, &input);
+}
+
+fn measure(segment: &Segment, queries: &[Vec<f32>], truth: &[Vec<u64>], width: usize, name: &str) {
+    let space = segment.space(0, SpaceKind::Memories).expect("the space is there");
+    let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+    let mut best = f64::INFINITY;
+    let mut hits = 0;
+    let mut effort = Effort::default();
+    for _ in 0..4 {
+        hits = 0;
+        effort = Effort::default();
+        let begun = Instant::now();
+        for (q, t) in queries.iter().zip(truth) {
+            out.clear();
+            let probe = Probe::new(Metric::Cosine, q);
+            space.search(&probe, 10, width, Accept::All, &mut scratch, &mut effort, &mut out).expect("whole");
+            hits += out.iter().filter(|f| t.contains(&f.id)).count();
+        }
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    let n = queries.len() as f64;
+    println!(
+        "{name:14} width {width:4}: recall@10 {:.4}, {:7.0} qps, {:6.0} distances, {:7.0} bytes, {:.1} reranked, {:.3} walks",
+        hits as f64 / (10.0 * n),
+        n / best,
+        effort.distances as f64 / n,
+        effort.bytes as f64 / n,
+        effort.reranked as f64 / n,
+        effort.graph_searches as f64 / n,
+    );
+}
+
+fn self_recall(segment: &Segment, input: &SpaceInput) {
+    let space = segment.space(0, SpaceKind::Memories).expect("the space is there");
+    let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+    let mut lost = 0;
+    for (id, v) in input.ids.iter().zip(input.vectors.chunks_exact(DIM)) {
+        out.clear();
+        let probe = Probe::new(Metric::Cosine, v);
+        space.search(&probe, 1, DEFAULT_WIDTH, Accept::All, &mut scratch, &mut effort, &mut out).expect("whole");
+        lost += usize::from(out[0].id != *id && space.vector(out[0].id).expect("whole") != Some(v));
+    }
+    println!("self-recall at the default width: {lost} of {} not found", input.ids.len());
+}
