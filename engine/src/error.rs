@@ -36,9 +36,10 @@ pub enum Error {
         /// The offending value.
         value: f32,
     },
-    /// A zero vector has no direction, so it has no cosine.
+    /// A zero vector has no direction, so it has no cosine: refused under cosine, and under dot
+    /// where it is a query or a situation, which are compared by cosine.
     #[error(
-        "zero vector: it has no direction under the cosine metric; leave the memory out, or open the store with metric l2 or dot"
+        "zero vector: it has no direction, and so no cosine with anything; leave it out, or use a store with metric l2"
     )]
     ZeroVector,
     /// Text that has to be UTF-8 is not.
@@ -71,7 +72,7 @@ pub enum Error {
         why: String,
     },
     /// The store was created with other settings than those asked for.
-    #[error("the store at {path} was created with {what} {stored}, and is opened with {given}: open it with {stored}, or create another store", path = .path.display())]
+    #[error("the store at {path} was created with {what} {stored} and is opened with {given}: leave {what} out of the options, or use another store", path = .path.display())]
     Mismatch {
         /// Directory of the store.
         path: PathBuf,

@@ -1,7 +1,14 @@
 use wisen::*;
 fn unit(i: usize, d: usize) -> Vec<f32> {
     let mut s = i as u64 * 7919 + 13;
-    (0..d).map(|_| { s ^= s << 13; s ^= s >> 7; s ^= s << 17; (s % 1000) as f32 / 500.0 - 1.0 }).collect()
+    (0..d)
+        .map(|_| {
+            s ^= s << 13;
+            s ^= s >> 7;
+            s ^= s << 17;
+            (s % 1000) as f32 / 500.0 - 1.0
+        })
+        .collect()
 }
 #[test]
 fn smoke() {
@@ -19,11 +26,15 @@ fn smoke() {
     st.seal().unwrap();
     println!("{:?}", st.stats().unwrap());
     println!("{:?}", st.verify().unwrap());
-    let a: Vec<_> = (0..50).map(|i| st.recall(&Query::new(unit(i * 31 + 1, 32)).k(5).receipt(false)).unwrap()).collect();
+    let a: Vec<_> =
+        (0..50).map(|i| st.recall(&Query::new(unit(i * 31 + 1, 32)).k(5).receipt(false)).unwrap()).collect();
     st.close().unwrap();
     let st = Store::open(&p, Options::existing()).unwrap();
-    let b: Vec<_> = (0..50).map(|i| st.recall(&Query::new(unit(i * 31 + 1, 32)).k(5).receipt(false)).unwrap()).collect();
-    for (x, y) in a.iter().zip(&b) { assert_eq!(x.hits, y.hits); }
+    let b: Vec<_> =
+        (0..50).map(|i| st.recall(&Query::new(unit(i * 31 + 1, 32)).k(5).receipt(false)).unwrap()).collect();
+    for (x, y) in a.iter().zip(&b) {
+        assert_eq!(x.hits, y.hits);
+    }
     println!("{:?}", b[3].hits[0]);
     println!("{:?}", b[3].hits[0].reasons());
     assert!(st.verify().unwrap().is_ok());

@@ -114,8 +114,8 @@ pub(super) fn scan<'v, E>(
     out: &mut Vec<Found>,
     vector: impl Fn(u32) -> Result<&'v [f32], E>,
 ) -> Result<(), E> {
-    let nodes = nodes
-        .filter(|&n| matches!(accept, Accept::All) || view.owners.of(n).any(|id| accept.accepts(id)));
+    let nodes =
+        nodes.filter(|&n| matches!(accept, Accept::All) || view.owners.of(n).any(|id| accept.accepts(id)));
     let scored = dispatch(FirstPass {
         view,
         scorer: probe.scorer(view.mean, &mut scratch.centre),

@@ -56,8 +56,8 @@ pub(crate) fn search<'v, E>(
         let (scored, rows) = dispatch(Walk { view, scorer, width, room });
         effort.graph_searches += 1;
         effort.distances += scored;
-        effort.bytes += scored * (view.layout.stride - view.layout.code_at) as u64
-            + rows * view.layout.code_at as u64;
+        effort.bytes +=
+            scored * (view.layout.stride - view.layout.code_at) as u64 + rows * view.layout.code_at as u64;
 
         let (pool, found) = (&scratch.pool, &mut scratch.found);
         let seen = rerank(view, probe, &scorer, want, accept, pool.entries(), found, effort, &vector)?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::graph::DEFAULT_WIDTH;
@@ -16,6 +17,10 @@ use super::view::View;
 
 /// Most numbers a vector may have.
 const MAX_DIMENSION: usize = 4096;
+/// Most threads that may build a segment.
+const MAX_THREADS: usize = 256;
+/// SQLite counts milliseconds in an i32; a longer wait is as good as for ever.
+const MAX_BUSY: Duration = Duration::from_hours(24);
 
 /// Opens the store at `path`, or creates it.
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
@@ -30,10 +35,18 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
     if let Some(model) = &options.model {
         check_name("model", model)?;
     }
+    if path.as_os_str().is_empty() {
+        return Err(Error::invalid("path", "it is empty; name a directory, or \":memory:\""));
+    }
+    if options.threads > MAX_THREADS {
+        let why = format!("it is {}; up to {MAX_THREADS} are allowed, 0 means one per core", options.threads);
+        return Err(Error::invalid("threads", why));
+    }
     let dir = if is_memory(path) { None } else { Some(path.to_owned()) };
     if let Some(dir) = &dir {
         find_or_create(dir, options)?;
     }
+    let busy = options.busy_timeout.min(MAX_BUSY);
     let identity = options.dimension.map(|dimension| Identity {
         store_id: uuid::Uuid::new_v4().into_bytes(),
         dimension,
@@ -45,12 +58,12 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         identity,
         full: options.durability == Durability::Full,
         read_only: options.read_only,
-        busy: options.busy_timeout,
+        busy,
         now: options.clock.now(),
     };
     let (db, identity) = Db::open(&wanted)?;
     let metric = agree(path, options, &identity)?;
-    let receipts = Receipts::open(dir.as_deref(), options.read_only, options.busy_timeout)?;
+    let receipts = Receipts::open(dir.as_deref(), options.read_only, busy)?;
     let view = View::new(identity.store_id, identity.dimension, metric, Files::of(dir.as_deref()));
     let settings = Settings {
         width: if options.width == 0 { DEFAULT_WIDTH } else { options.width },
@@ -103,8 +116,9 @@ fn agree(path: &Path, options: &Options, identity: &Identity) -> Result<Metric> 
         return Err(mismatch("metric", &metric.as_str(), &given.as_str()));
     }
     if let Some(given) = options.model.as_ref().filter(|given| Some(*given) != identity.model.as_ref()) {
-        let stored = identity.model.as_deref().unwrap_or("no recorded");
-        return Err(mismatch("embedding model", &stored, given));
+        let stored =
+            identity.model.as_ref().map_or("(none recorded)".to_owned(), |model| format!("{model:?}"));
+        return Err(mismatch("embedding model", &stored, &format!("{given:?}")));
     }
     Ok(metric)
 }

@@ -97,13 +97,14 @@ impl Options {
     }
 
     /// How long a write waits for other writers before it fails with
-    /// [`Error::Busy`](crate::Error::Busy). Default: 5 s.
+    /// [`Error::Busy`](crate::Error::Busy); at most a day. Default: 5 s.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
     }
 
-    /// Threads that build segments. Default (0): as many as the machine has cores.
+    /// Threads that build segments. Up to 256. Default (0): as many as the
+    /// machine has cores.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self

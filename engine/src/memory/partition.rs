@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::graph::TailRow;
+use crate::graph::{CodeBlock, TailRow};
 use crate::outcome::Sums;
 use crate::segment::SpaceKind;
 use crate::store::cells::{self, CellRow};
@@ -37,8 +37,6 @@ pub(crate) struct Cell {
     pub sums: Sums,
 }
 
-type Vectors = Arc<[Arc<[f32]>]>;
-
 /// What a recall sees of a namespace: one moment of it.
 pub(crate) struct Snapshot {
     pub namespace: i64,
@@ -46,8 +44,8 @@ pub(crate) struct Snapshot {
     pub fresh_memories: Arc<Vec<Arc<Fresh>>>,
     pub fresh_cells: Arc<Vec<Arc<Fresh>>>,
     pub expiring: Arc<HashMap<u64, Timestamp>>,
-    pub memory_sample: Vectors,
-    pub cell_sample: Vectors,
+    pub memory_sample: Arc<CodeBlock>,
+    pub cell_sample: Arc<CodeBlock>,
     /// Points of experience.
     pub cells: usize,
     /// Weights of all successes and failures.
@@ -195,8 +193,7 @@ impl Partition {
                 }
                 if let Some(row) = memories::load(conn, change.reference)?.filter(|row| row.status == LIVE) {
                     if let Some(fresh) = fresh_memory(conn, self.metric, row.id, row.vector_seq)? {
-                        let vector = fresh.row.vector();
-                        state.memory_sample.put((shuffle(row.id), id), || Arc::from(vector));
+                        state.memory_sample.put((shuffle(row.id), id), fresh.row.vector());
                         Arc::make_mut(&mut state.fresh_memories).push(fresh);
                     }
                     state.note_traits(id, row.kind, row.expires_at);
@@ -254,7 +251,12 @@ impl Partition {
 }
 
 impl State {
-    fn snapshot(&self, namespace: i64, memory_sample: Vectors, cell_sample: Vectors) -> Snapshot {
+    fn snapshot(
+        &self,
+        namespace: i64,
+        memory_sample: Arc<CodeBlock>,
+        cell_sample: Arc<CodeBlock>,
+    ) -> Snapshot {
         Snapshot {
             namespace,
             sealed: self.sealed.clone(),
@@ -293,8 +295,7 @@ impl State {
             Some(before) => self.overall.subtract(before.sums),
             None => {
                 if let Some(fresh) = fresh_cell(conn, metric, cell)? {
-                    let vector = fresh.row.vector();
-                    self.cell_sample.put((shuffle(cell.id), id), || Arc::from(vector));
+                    self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
                     Arc::make_mut(&mut self.fresh_cells).push(fresh);
                 }
             }
@@ -325,7 +326,7 @@ impl State {
         let mut points = Vec::new();
         for (shuffle, id) in memories::sample(conn, namespace, Sample::LOAD)? {
             if let Some(vector) = memories::vector(conn, id)? {
-                points.push(((shuffle, id.cast_unsigned()), Arc::from(metric.prepare(&vector)?)));
+                points.push(((shuffle, id.cast_unsigned()), metric.prepare(&vector)?));
             }
         }
         self.memory_sample = Sample::of(points);
@@ -340,7 +341,7 @@ impl State {
         for place in places.into_iter().take(Sample::LOAD) {
             if let Some(cell) = cells::load(conn, place.1.cast_signed())? {
                 let vector = cells::situation(conn, cell.situation)?;
-                points.push((place, Arc::from(experience_metric(metric).prepare(&vector)?)));
+                points.push((place, experience_metric(metric).prepare(&vector)?));
             }
         }
         self.cell_sample = Sample::of(points);

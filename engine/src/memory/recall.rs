@@ -185,7 +185,11 @@ fn search(
         }
     }
 
-    let (memories, experiences) = backgrounds(grounds, probes, effort);
+    let (memories, experiences) = if experienced {
+        backgrounds(grounds, probes, scratch, effort)
+    } else {
+        (Background::NONE, Background::NONE)
+    };
     let identical = if probes.experiences.metric() == Metric::L2 { 0.0 } else { 1.0 };
     let overall = grounds
         .iter()
@@ -261,30 +265,32 @@ impl Ground {
 
 /// The backgrounds of memories and experiences, each from the samples of all namespaces searched.
 /// While there are few experiences, theirs is the one of the memories.
-fn backgrounds(grounds: &[Ground], probes: &Probes, effort: &mut Effort) -> (Background, Background) {
-    let mut similarities = |probe: &Probe, cells: bool, normalise: bool| {
-        let mut all = Vec::new();
-        for ground in grounds {
-            let sample = if cells { &ground.seen.cell_sample } else { &ground.seen.memory_sample };
-            for vector in sample.iter() {
-                effort.bytes += size_of_val::<[f32]>(vector) as u64;
-                let length = if normalise { crate::vector::sum_of_squares(vector).sqrt() } else { 1.0 };
-                if length > 0.0 {
-                    all.push(probe.exact(vector) / length);
-                }
-            }
+fn backgrounds(
+    grounds: &[Ground],
+    probes: &Probes,
+    scratch: &mut Scratch,
+    effort: &mut Effort,
+) -> (Background, Background) {
+    let mut background = |probe: &Probe, kind: SpaceKind, unit: bool| {
+        let mut similarities = Vec::new();
+        for Ground { seen, .. } in grounds {
+            let sample = match kind {
+                SpaceKind::Memories => &seen.memory_sample,
+                SpaceKind::Experiences => &seen.cell_sample,
+            };
+            sample.similarities(probe, unit, scratch, effort, &mut similarities);
         }
-        Background::of(&mut all)
+        Background::of(&mut similarities)
     };
-    let memories = similarities(&probes.memories, false, false);
+    let memories = background(&probes.memories, SpaceKind::Memories, false);
     let cells: usize = grounds.iter().map(|ground| ground.seen.cells).sum();
     let experiences = if cells >= MIN_EXPERIENCES {
-        similarities(&probes.experiences, true, false)
+        background(&probes.experiences, SpaceKind::Experiences, false)
     } else if probes.memories.metric() == probes.experiences.metric() {
         memories
     } else {
-        // Under dot, memories are not normalised and situations are.
-        similarities(&probes.experiences, false, true)
+        // Under dot, situations are compared by cosine, and so the memories must be here.
+        background(&probes.experiences, SpaceKind::Memories, true)
     };
     (memories, experiences)
 }

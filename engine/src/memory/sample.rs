@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::graph::{CodeBlock, Coded};
 use crate::outcome::SAMPLE;
 
 /// A few vectors beyond the sample are held, so that it survives as many removals.
@@ -12,11 +13,11 @@ const HELD: usize = 2 * SAMPLE;
 /// Vectors of the points with the smallest shuffles.
 #[derive(Default)]
 pub(crate) struct Sample {
-    /// By shuffle and id; the prepared vector of each.
-    held: BTreeMap<(i64, u64), Arc<[f32]>>,
+    /// By shuffle and id.
+    held: BTreeMap<(i64, u64), Arc<Coded>>,
     /// Whether every point of the namespace is held.
     complete: bool,
-    drawn: Option<Arc<[Arc<[f32]>]>>,
+    drawn: Option<Arc<CodeBlock>>,
 }
 
 impl Sample {
@@ -24,18 +25,19 @@ impl Sample {
     pub(crate) const LOAD: usize = HELD;
 
     /// A sample of these points: the first [`Sample::LOAD`] by shuffle, or all if there are fewer.
-    pub(crate) fn of(points: impl IntoIterator<Item = ((i64, u64), Arc<[f32]>)>) -> Self {
-        let held: BTreeMap<_, _> = points.into_iter().collect();
+    pub(crate) fn of(points: impl IntoIterator<Item = ((i64, u64), Vec<f32>)>) -> Self {
+        let coded = points.into_iter().map(|(place, vector)| (place, Arc::new(Coded::new(&vector))));
+        let held: BTreeMap<_, _> = coded.collect();
         Self { complete: held.len() < HELD, held, drawn: None }
     }
 
     /// Notes a new point, or a new vector of one.
-    pub(crate) fn put(&mut self, place: (i64, u64), vector: impl FnOnce() -> Arc<[f32]>) {
+    pub(crate) fn put(&mut self, place: (i64, u64), vector: &[f32]) {
         let inside = self.complete || self.held.last_key_value().is_some_and(|(last, _)| place <= *last);
         if !inside {
             return;
         }
-        self.held.insert(place, vector());
+        self.held.insert(place, Arc::new(Coded::new(vector)));
         self.drawn = None;
         if self.held.len() > HELD {
             self.held.pop_last();
@@ -53,23 +55,25 @@ impl Sample {
     }
 
     /// The sample, if nothing was put or removed since it was last drawn.
-    pub(crate) fn drawn(&self) -> Option<Arc<[Arc<[f32]>]>> {
+    pub(crate) fn drawn(&self) -> Option<Arc<CodeBlock>> {
         self.drawn.clone()
     }
 
     /// The sample.
-    pub(crate) fn draw(&mut self) -> Arc<[Arc<[f32]>]> {
-        let held = &self.held;
-        self.drawn.get_or_insert_with(|| held.values().take(SAMPLE).cloned().collect()).clone()
+    pub(crate) fn draw(&mut self) -> Arc<CodeBlock> {
+        let held = self.held.values().take(SAMPLE).map(Arc::as_ref);
+        self.drawn.get_or_insert_with(|| Arc::new(CodeBlock::of(held))).clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{Effort, Scratch};
+    use crate::vector::{Metric, Probe};
 
-    fn vector(id: u64) -> Arc<[f32]> {
-        Arc::from([id as f32].as_slice())
+    fn vector(id: u64) -> Vec<f32> {
+        vec![id as f32]
     }
 
     fn place(id: u64) -> (i64, u64) {
@@ -77,20 +81,25 @@ mod tests {
     }
 
     /// What the sample must be: the smallest of all, however it came about.
-    fn expected(ids: &[u64]) -> Vec<f32> {
+    fn expected(ids: &[u64]) -> Vec<u64> {
         let mut places: Vec<_> = ids.iter().map(|&id| place(id)).collect();
         places.sort_unstable();
-        places.iter().take(SAMPLE).map(|p| p.1 as f32).collect()
+        places.iter().take(SAMPLE).map(|p| p.1).collect()
     }
 
-    fn drawn(sample: &mut Sample) -> Vec<f32> {
-        sample.draw().iter().map(|v| v[0]).collect()
+    /// The ids of what is drawn: the similarity of a one-dimensional vector with 1 is its number.
+    fn drawn(sample: &mut Sample) -> Vec<u64> {
+        let probe = Probe::new(Metric::Dot, &[1.0]);
+        let mut similarities = Vec::new();
+        let (mut scratch, mut effort) = (Scratch::new(), Effort::default());
+        sample.draw().similarities(&probe, false, &mut scratch, &mut effort, &mut similarities);
+        similarities.into_iter().map(|s| s as u64).collect()
     }
 
     #[test]
     fn it_depends_only_on_which_points_there_are() {
         let mut grown = Sample::of([]);
-        (0..5000).for_each(|id| grown.put(place(id), || vector(id)));
+        (0..5000).for_each(|id| grown.put(place(id), &vector(id)));
         let all: Vec<u64> = (0..5000).collect();
         assert_eq!(drawn(&mut grown), expected(&all));
 
@@ -103,12 +112,12 @@ mod tests {
     #[test]
     fn removals_are_survived_or_reported() {
         let mut sample = Sample::of([]);
-        (0..5000).for_each(|id| sample.put(place(id), || vector(id)));
+        (0..5000).for_each(|id| sample.put(place(id), &vector(id)));
         let mut left: Vec<u64> = (0..5000).collect();
         let mut usable = true;
         let mut removed = 0;
         while usable {
-            let gone = drawn(&mut sample)[0] as u64;
+            let gone = drawn(&mut sample)[0];
             usable = sample.remove(place(gone));
             left.retain(|&id| id != gone);
             removed += 1;

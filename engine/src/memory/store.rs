@@ -217,7 +217,10 @@ impl Store {
             let least = self.core.settings.seal_at as u64;
             while seal::seal(&self.core, least)? {}
         }
-        self.flush_all()
+        self.flush_all()?;
+        self.core.receipts.close();
+        self.core.db.close();
+        Ok(())
     }
 
     /// The directory of the store; `":memory:"` if it has none.

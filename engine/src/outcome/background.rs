@@ -3,7 +3,7 @@
 
 /// Points of a namespace that the background is taken from: those whose ids have the smallest
 /// hashes, a pure function of which points there are.
-pub(crate) const SAMPLE: usize = 256;
+pub(crate) const SAMPLE: usize = 1024;
 
 /// Median and spread of the similarities of one query with a sample of one kind of points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,10 +16,13 @@ impl Background {
     /// Keeps the spread above zero where all points are equally similar, as with one memory.
     const LEAST_SPREAD: f64 = 1e-6;
 
-    /// The background made of these similarities, in any order; of none: zero and one.
+    /// The background where it decides nothing, because there is no experience: similarities as they are.
+    pub(crate) const NONE: Background = Background { median: 0.0, spread: 1.0 };
+
+    /// The background made of these similarities, in any order.
     pub(crate) fn of(similarities: &mut [f32]) -> Self {
         if similarities.is_empty() {
-            return Self { median: 0.0, spread: 1.0 };
+            return Self::NONE;
         }
         similarities.sort_unstable_by(f32::total_cmp);
         let n = similarities.len();

@@ -219,11 +219,23 @@ mod tests {
 
     #[test]
     fn the_tables_say_what_the_code_does() {
-        check("Header", HEADER_LEN, fields!(Header: magic, version, dim, store, seq_lo, seq_hi, rows_hash, length,
-            sections, checksum, zero));
-        check("Section entry", size_of::<SectionEntry>(), fields!(SectionEntry: kind, zero, offset, length, checksum));
-        check("Directory entry", size_of::<DirectoryEntry>(), fields!(DirectoryEntry: namespace, kind, metric,
-            code, flags, m, nodes, owners, entry, levels, records, stride, zero));
+        check(
+            "Header",
+            HEADER_LEN,
+            fields!(Header: magic, version, dim, store, seq_lo, seq_hi, rows_hash, length,
+            sections, checksum, zero),
+        );
+        check(
+            "Section entry",
+            size_of::<SectionEntry>(),
+            fields!(SectionEntry: kind, zero, offset, length, checksum),
+        );
+        check(
+            "Directory entry",
+            size_of::<DirectoryEntry>(),
+            fields!(DirectoryEntry: namespace, kind, metric,
+            code, flags, m, nodes, owners, entry, levels, records, stride, zero),
+        );
         assert_eq!((size_of::<Header>(), offset_of!(Header, checksum)), (HEADER_LEN, HEADER_SUMMED));
         let text = include_str!("format.rs");
         for s in Section::ALL {

@@ -10,7 +10,9 @@ use crate::vector::{Metric, Probe};
 
 use super::format::{HEADER_LEN, HEADER_SUMMED, Header, Section};
 use super::testing::{HEADER, Random, expect, input, params, pool, write};
-use super::{Bytes, Expect, Segment, SegmentFault, SegmentHeader, SpaceInput, SpaceKind, verify, write_segment};
+use super::{
+    Bytes, Expect, Segment, SegmentFault, SegmentHeader, SpaceInput, SpaceKind, verify, write_segment,
+};
 
 const DIM: usize = 16;
 
@@ -120,7 +122,8 @@ fn a_damaged_vector_is_noticed_when_it_is_read_and_counted_by_verify() {
     let header: Header = bytemuck::pod_read_unaligned(&bytes[..HEADER_LEN]);
     let at = header.sections[Section::Vectors as usize].offset as usize + 5 * DIM * 4;
     bytes[at] ^= 1;
-    let segment = Segment::open(Bytes::heap(bytes), &expect(DIM)).expect("opens: vectors are checked when read");
+    let segment =
+        Segment::open(Bytes::heap(bytes), &expect(DIM)).expect("opens: vectors are checked when read");
     assert_eq!(verify(&segment).bad_vectors, 1);
     let space = segment.space(0, SpaceKind::Memories).expect("there");
     assert_eq!(space.vector(1000 + 15), Err(SegmentFault::Vector { namespace: 0, node: 5 }));
@@ -154,7 +157,9 @@ fn writing_can_be_cancelled_and_refuses_nonsense() {
         let mut out = std::io::Cursor::new(Vec::new());
         write_segment(&mut out, &header, spaces, &params(), &pool(1), &AtomicBool::new(cancel))
     };
-    assert!(matches!(try_write(vec![one.clone()], true), Err(Error::Internal { what }) if what == "cancelled"));
+    assert!(
+        matches!(try_write(vec![one.clone()], true), Err(Error::Internal { what }) if what == "cancelled")
+    );
     assert!(try_write(vec![one.clone(), one.clone()], false).is_err(), "a space twice");
     let twice = SpaceInput { ids: vec![5; 500], ..one.clone() };
     assert!(try_write(vec![twice], false).is_err(), "an id twice");

@@ -27,13 +27,17 @@ fn measure_minilm() {
     let dir = std::env::var("WISEN_ANN_DIR").expect("WISEN_ANN_DIR names the folder");
     let dir = Path::new(&dir);
     let base = read(dir, "base.f32");
-    let count: usize = std::env::var("WISEN_ANN_COUNT").map_or(base.len() / DIM, |n| n.parse().expect("a number"));
+    let count: usize =
+        std::env::var("WISEN_ANN_COUNT").map_or(base.len() / DIM, |n| n.parse().expect("a number"));
     let input = SpaceInput {
         namespace: 0,
         kind: SpaceKind::Memories,
         metric: Metric::Cosine,
         ids: (0..count as u64).collect(),
-        vectors: base[..count * DIM].chunks_exact(DIM).flat_map(|v| Metric::Cosine.prepare(v).expect("unit")).collect(),
+        vectors: base[..count * DIM]
+            .chunks_exact(DIM)
+            .flat_map(|v| Metric::Cosine.prepare(v).expect("unit"))
+            .collect(),
     };
     let begun = Instant::now();
     let bytes = write(DIM, vec![input.clone()], &BuildParams::default(), 2);
@@ -94,7 +98,9 @@ fn self_recall(segment: &Segment, input: &SpaceInput) {
     for (id, v) in input.ids.iter().zip(input.vectors.chunks_exact(DIM)) {
         out.clear();
         let probe = Probe::new(Metric::Cosine, v);
-        space.search(&probe, 1, DEFAULT_WIDTH, Accept::All, &mut scratch, &mut effort, &mut out).expect("whole");
+        space
+            .search(&probe, 1, DEFAULT_WIDTH, Accept::All, &mut scratch, &mut effort, &mut out)
+            .expect("whole");
         lost += usize::from(out[0].id != *id && space.vector(out[0].id).expect("whole") != Some(v));
     }
     println!("self-recall at the default width: {lost} of {} not found", input.ids.len());

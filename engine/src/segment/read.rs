@@ -150,7 +150,11 @@ fn read_header(bytes: &[u8], expect: &Expect) -> Result<Header, SegmentFault> {
         ("rows hash", header.rows_hash, expect.rows_hash),
     ] {
         if got != expected {
-            return Err(SegmentFault::Unexpected { what, expected: expected.to_string(), got: got.to_string() });
+            return Err(SegmentFault::Unexpected {
+                what,
+                expected: expected.to_string(),
+                got: got.to_string(),
+            });
         }
     }
     if header.store != expect.store_id {
@@ -171,9 +175,7 @@ fn check_sections(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
         if e.kind != s as u32 + 1 || e.offset % ALIGN != 0 || e.offset < HEADER_LEN as u64 || !fits {
             return Err(SegmentFault::inconsistent("header", format!("the place of the {}", s.name())));
         }
-        if s != Section::Vectors
-            && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum
-        {
+        if s != Section::Vectors && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum {
             return Err(SegmentFault::Checksum(s.name()));
         }
     }
@@ -258,7 +260,8 @@ fn lay_out(bytes: &[u8], header: &Header) -> Result<Vec<Parts>, SegmentFault> {
 }
 
 fn read_entry(e: &DirectoryEntry, dim: usize) -> Result<(SpaceKind, Metric, Layout), SegmentFault> {
-    let bad = |what: &str| SegmentFault::inconsistent("directory", format!("{what} of namespace {}", e.namespace));
+    let bad =
+        |what: &str| SegmentFault::inconsistent("directory", format!("{what} of namespace {}", e.namespace));
     let kind = SpaceKind::from_u8(e.kind).ok_or_else(|| bad("the kind"))?;
     let metric = Metric::from_u8(e.metric).ok_or_else(|| bad("the metric"))?;
     let code = CodeKind::for_dim(dim);

@@ -69,8 +69,8 @@ pub(super) fn write(dim: usize, spaces: Vec<SpaceInput>, params: &BuildParams, t
     let mut out = Cursor::new(Vec::new());
     let header = SegmentHeader { dim, ..HEADER };
     let cancel = AtomicBool::new(false);
-    let report =
-        write_segment(&mut out, &header, spaces, params, &pool(threads), &cancel).expect("the segment is written");
+    let report = write_segment(&mut out, &header, spaces, params, &pool(threads), &cancel)
+        .expect("the segment is written");
     assert_eq!(report.bytes, out.get_ref().len() as u64);
     out.into_inner()
 }
@@ -80,7 +80,13 @@ pub(super) fn open(bytes: Vec<u8>, dim: usize) -> Segment {
 }
 
 /// The best `want` of all, by the definition.
-pub(super) fn brute(input: &SpaceInput, dim: usize, query: &[f32], want: usize, accept: impl Fn(u64) -> bool) -> Vec<Found> {
+pub(super) fn brute(
+    input: &SpaceInput,
+    dim: usize,
+    query: &[f32],
+    want: usize,
+    accept: impl Fn(u64) -> bool,
+) -> Vec<Found> {
     let mut all: Vec<Found> = input
         .ids
         .iter()

@@ -49,7 +49,8 @@ pub(crate) fn verify(segment: &Segment) -> SegmentReport {
 
 fn walk(space: &Space<'_>, report: &mut SegmentReport) {
     let view = &space.view;
-    let links = |row: &[u32], f: &mut dyn FnMut(u32)| row.iter().take_while(|&&n| n != NO_LINK).for_each(|&n| f(n));
+    let links =
+        |row: &[u32], f: &mut dyn FnMut(u32)| row.iter().take_while(|&&n| n != NO_LINK).for_each(|&n| f(n));
     let reached = reachable(view.nodes, view.entry, |n, f| links(view.row(n), f));
     report.unreachable += space.nodes() as u64 - reached.len() as u64;
 

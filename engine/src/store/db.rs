@@ -39,7 +39,8 @@ const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
 /// The database of a store.
 pub(crate) struct Db {
     dir: Option<PathBuf>,
-    writer: Mutex<Connection>,
+    /// `None` once closed.
+    writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
     control: Control,
     read_only: bool,
@@ -81,7 +82,7 @@ impl Db {
         let control = open_control(wanted, &identity)?;
         let db = Db {
             dir: wanted.dir.map(Path::to_owned),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Some(writer)),
             readers: Mutex::new(Vec::new()),
             control,
             read_only: wanted.read_only,
@@ -118,7 +119,7 @@ impl Db {
     /// Runs `work` on a connection for reading. `work` must not keep it.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let Some(dir) = &self.dir else {
-            return work(&self.writer.lock());
+            return work(self.writer.lock().as_ref().ok_or(Error::Closed)?);
         };
         let pooled = self.readers.lock().pop();
         let conn = match pooled {
@@ -165,15 +166,16 @@ impl Db {
         if self.read_only {
             return Err(Error::ReadOnly { path: self.path(), why: "it was opened read-only".to_owned() });
         }
-        let conn = self.writer.try_lock_for(self.busy).ok_or_else(|| Error::Busy {
+        let writer = self.writer.try_lock_for(self.busy).ok_or_else(|| Error::Busy {
             holder: "another thread of this process".to_owned(),
             waited_ms: self.busy.as_millis() as u64,
         })?;
+        let conn = writer.as_ref().ok_or(Error::Closed)?;
         let raise = durable && !self.full;
         if raise {
             conn.pragma_update(None, "synchronous", "FULL").map_err(|e| self.explain(e))?;
         }
-        let result = self.commit(&conn, now, work);
+        let result = self.commit(conn, now, work);
         if raise {
             conn.pragma_update(None, "synchronous", "NORMAL").map_err(|e| self.explain(e))?;
         }
@@ -211,8 +213,16 @@ impl Db {
         }
         // NORMAL syncs nothing at commit; a durable transaction syncs the log up to here.
         self.write_durably(now, |tx| identity::set_meta(tx.conn, "flushed_seq", tx.seq))?;
-        let conn = self.writer.lock();
+        let writer = self.writer.lock();
+        let conn = writer.as_ref().ok_or(Error::Closed)?;
         conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.explain(e))
+    }
+
+    /// Closes all connections; the last process to do so leaves no write-ahead log behind. A call
+    /// that is still at work keeps its connection until it ends.
+    pub(crate) fn close(&self) {
+        self.readers.lock().clear();
+        *self.writer.lock() = None;
     }
 
     /// What SQLite itself finds wrong with the database, one sentence each.

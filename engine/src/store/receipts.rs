@@ -41,8 +41,9 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS receipts(
 
 /// The receipts of a store.
 pub(crate) struct Receipts {
-    /// `None` in a store opened read-only, which issues no receipts.
-    conn: Option<Mutex<(Connection, u32)>>,
+    /// With the number of batches written. `None` in a store opened read-only, which issues no
+    /// receipts, and once closed.
+    conn: Mutex<Option<(Connection, u32)>>,
     waiting: Mutex<HashMap<ReceiptId, Arc<Slip>>>,
 }
 
@@ -66,7 +67,7 @@ impl Receipts {
                 }
             }
         };
-        Ok(Self { conn: conn.map(|conn| Mutex::new((conn, 0))), waiting: Mutex::default() })
+        Ok(Self { conn: Mutex::new(conn.map(|conn| (conn, 0))), waiting: Mutex::default() })
     }
 
     /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
@@ -74,22 +75,16 @@ impl Receipts {
         self.waiting.lock().insert(slip.id, Arc::new(slip));
     }
 
-    /// Whether receipts wait to be written.
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.waiting.lock().is_empty()
-    }
-
     /// Writes what waits, in one transaction.
     pub(crate) fn flush(&self, now: Timestamp) -> Result<()> {
-        let Some(conn) = &self.conn else {
+        let mut guard = self.conn.lock();
+        let Some((conn, batches)) = &mut *guard else {
             return Ok(());
         };
-        let mut guard = conn.lock();
         let batch: Vec<Arc<Slip>> = self.waiting.lock().values().cloned().collect();
         if batch.is_empty() {
             return Ok(());
         }
-        let (conn, batches) = &mut *guard;
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
         for slip in &batch {
             let shown: Vec<u8> = encode_ids(&slip.shown);
@@ -117,17 +112,21 @@ impl Receipts {
         Ok(())
     }
 
+    /// Closes the database.
+    pub(crate) fn close(&self) {
+        *self.conn.lock() = None;
+    }
+
     /// The receipt with this id, written or not.
     pub(crate) fn find(&self, id: ReceiptId) -> Result<Option<Slip>> {
         if let Some(slip) = self.waiting.lock().get(&id) {
             return Ok(Some(Slip::clone(slip)));
         }
-        let Some(conn) = &self.conn else {
+        let guard = self.conn.lock();
+        let Some((conn, _)) = &*guard else {
             return Ok(None);
         };
-        let guard = conn.lock();
-        let row = guard
-            .0
+        let row = conn
             .prepare_cached("SELECT vector, query_text, shown FROM receipts WHERE id = ?1")
             .and_then(|mut s| {
                 s.query_row([id.to_bytes().as_slice()], |r| {
@@ -203,7 +202,7 @@ mod tests {
         receipts.issue(slip.clone());
         assert_eq!(receipts.find(slip.id).expect("find"), Some(slip.clone()));
         receipts.flush(1_000_000).expect("flush");
-        assert!(!receipts.is_waiting());
+        assert!(receipts.waiting.lock().is_empty());
         let again = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
         assert_eq!(again.find(slip.id).expect("find"), Some(slip));
         assert_eq!(again.find(ReceiptId::at(0)).expect("find"), None);

@@ -13,4 +13,6 @@ pub use metric::Metric;
 pub(crate) use probe::{CentreScratch, Probe, Scorer};
 
 #[cfg(target_endian = "big")]
-compile_error!("Wisen's files are little-endian and mapped as they are: big-endian machines are not supported");
+compile_error!(
+    "Wisen's files are little-endian and mapped as they are: big-endian machines are not supported"
+);

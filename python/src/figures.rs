@@ -1,0 +1,196 @@
+//! Replies and figures: plain values that the engine hands back.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::record::{moment, quoted};
+
+/// The reply to a report.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct ReportReply(pub(crate) wisen::ReportReply);
+
+#[pymethods]
+impl ReportReply {
+    /// Names the report.
+    #[getter]
+    fn id(&self) -> u64 {
+        self.0.id.0
+    }
+
+    /// What became of it: "credited" (it counts from now on), "not_credited" (kept, moves nothing:
+    /// the outcome is unknown, or several hits were shown and none was named as used), "pending"
+    /// (it counts as soon as its receipt arrives) or "duplicate" (it was here before, under its key).
+    #[getter]
+    fn status(&self) -> &'static str {
+        self.0.status.as_str()
+    }
+
+    /// The memories it counts for: id to share of the one unit of credit. A new dict each time.
+    #[getter]
+    fn credited<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let shares = PyDict::new(py);
+        self.0.credited.iter().try_for_each(|(memory, share)| shares.set_item(memory.0, share))?;
+        Ok(shares)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let credited: String = self.credited(py)?.repr()?.extract()?;
+        Ok(format!("ReportReply(id={}, status='{}', credited={credited})", self.0.id, self.status()))
+    }
+}
+
+/// A namespace and what it holds.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct Namespace(pub(crate) wisen::Namespace);
+
+#[pymethods]
+impl Namespace {
+    /// Its name.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Memories in it that were neither forgotten nor superseded.
+    #[getter]
+    fn memories(&self) -> u64 {
+        self.0.memories
+    }
+
+    /// When its first memory came (UTC).
+    #[getter]
+    fn created_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        moment(py, self.0.created_at)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("Namespace(name={}, memories={})", quoted(py, &self.0.name)?, self.0.memories))
+    }
+}
+
+/// Figures of a store. Those "since opening" are of this handle only.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct Stats(pub(crate) wisen::Stats);
+
+/// Getters for the counters of a struct of the engine, each with its description.
+macro_rules! counters {
+    ($class:ident { $($(#[doc = $doc:literal])+ $name:ident,)+ }) => {
+        #[pymethods]
+        impl $class {
+            $($(#[doc = $doc])+ #[getter] fn $name(&self) -> u64 { self.0.$name })+
+        }
+    };
+}
+
+counters!(Stats {
+    /// Memories neither forgotten nor superseded.
+    memories,
+    /// Reports received.
+    reports,
+    /// Points of experience: distinct pairs of memory and situation with evidence.
+    experiences,
+    /// Namespaces.
+    namespaces,
+    /// Segments in use.
+    segments,
+    /// Segment files that were set aside as damaged, since opening.
+    segments_set_aside,
+    /// Bytes of the segments in use.
+    segment_bytes,
+    /// Vectors (memories and experiences) not yet in a segment.
+    unsealed,
+    /// Recalls since opening.
+    recalls,
+    /// Graph searches since opening.
+    graph_searches,
+    /// Exact scans since opening.
+    scans,
+    /// Bytes touched by recalls since opening.
+    bytes_touched,
+    /// Segments built by this handle.
+    seals,
+});
+
+#[pymethods]
+impl Stats {
+    /// Numbers in a vector.
+    #[getter]
+    fn dimension(&self) -> usize {
+        self.0.dimension
+    }
+
+    /// "cosine", "dot" or "l2".
+    #[getter]
+    fn metric(&self) -> &'static str {
+        self.0.metric.as_str()
+    }
+
+    /// Name of the embedding model, if one was recorded.
+    #[getter]
+    fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
+    }
+
+    fn __repr__(&self) -> String {
+        let Self(stats) = self;
+        format!(
+            "Stats(dimension={}, metric='{}', memories={}, reports={}, experiences={}, namespaces={}, \
+             segments={}, unsealed={})",
+            stats.dimension,
+            stats.metric.as_str(),
+            stats.memories,
+            stats.reports,
+            stats.experiences,
+            stats.namespaces,
+            stats.segments,
+            stats.unsealed
+        )
+    }
+}
+
+/// What `Store.verify` found.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct Verification(pub(crate) wisen::Verification);
+
+counters!(Verification {
+    /// Memories whose row and payload were checked.
+    memories,
+    /// Reports whose rows were checked.
+    reports,
+    /// Cells of evidence that were recomputed from the raw reports.
+    cells,
+    /// Segments that were checked in full.
+    segments,
+    /// Vectors in them.
+    sealed,
+    /// Vectors that a graph search can never reach.
+    unreachable,
+});
+
+#[pymethods]
+impl Verification {
+    /// Whether nothing is wrong.
+    #[getter]
+    fn ok(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// Everything that is wrong, one sentence each; empty when all is well.
+    #[getter]
+    fn faults(&self) -> Vec<String> {
+        self.0.faults.clone()
+    }
+
+    fn __repr__(&self) -> String {
+        let Self(found) = self;
+        format!(
+            "Verification(ok={}, memories={}, reports={}, segments={}, unreachable={}, faults={})",
+            if found.is_ok() { "True" } else { "False" },
+            found.memories,
+            found.reports,
+            found.segments,
+            found.unreachable,
+            found.faults.len()
+        )
+    }
+}

@@ -1,0 +1,45 @@
+//! The Python module `wisen`: the engine behind Python's types. Every call into the engine lets go
+//! of the interpreter; every error of the engine becomes the class of the same name in
+//! `wisen.errors`; a panic becomes an `InternalError`.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "what stands before a pyclass, a method or a function is its docstring"
+)]
+
+mod batch;
+mod convert;
+mod errors;
+mod figures;
+mod metadata;
+mod options;
+mod outcome;
+mod recall;
+mod record;
+mod store;
+mod vectors;
+
+use pyo3::prelude::*;
+
+/// The compiled half of the package `wisen`.
+#[pymodule(name = "_wisen")]
+mod module {
+    #[pymodule_export]
+    use crate::figures::{Namespace, ReportReply, Stats, Verification};
+    #[pymodule_export]
+    use crate::options::open;
+    #[pymodule_export]
+    use crate::recall::{Evidence, Hit, Precedent, Recall};
+    #[pymodule_export]
+    use crate::record::{MemoryIterator, Record};
+    #[pymodule_export]
+    use crate::store::Store;
+
+    use super::{Bound, PyModule, PyResult};
+    use pyo3::types::PyModuleMethods;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,94 @@
+"""Wisen: an embedded memory engine for AI agents that learns what works.
+
+An agent remembers things, recalls what fits the present situation, acts, and reports how it went;
+the next recall is better for it::
+
+    import wisen
+
+    with wisen.open("memories", dimension=384) as store:
+        store.remember("restart the worker after a deploy", embed("..."))
+        found = store.recall(embed("the queue does not drain"), content=True)
+        ...
+        store.report(found, "success", used=found[0])
+
+Vectors are taken from anything that holds numbers: a float32 buffer (numpy, `array.array`,
+`memoryview`) is taken as it is, every other buffer or sequence is converted to float32.
+"""
+
+from wisen import errors
+from wisen._wisen import (
+    Evidence,
+    Hit,
+    MemoryIterator,
+    Namespace,
+    Precedent,
+    Recall,
+    Record,
+    ReportReply,
+    Stats,
+    Store,
+    Verification,
+    __version__,
+    open,
+)
+from wisen.errors import (
+    BusyError,
+    ClosedError,
+    CorruptError,
+    DiskFullError,
+    ForkedError,
+    InternalError,
+    InvalidArgumentError,
+    IoError,
+    KeyConflictError,
+    MismatchError,
+    NewerSchemaError,
+    NotAStoreError,
+    NotFiniteError,
+    NotShownError,
+    NotUtf8Error,
+    ReadOnlyError,
+    UnknownMemoryError,
+    UnknownReceiptError,
+    WisenError,
+    WrongDimensionError,
+    ZeroVectorError,
+)
+
+__all__ = [
+    "BusyError",
+    "ClosedError",
+    "CorruptError",
+    "DiskFullError",
+    "Evidence",
+    "ForkedError",
+    "Hit",
+    "InternalError",
+    "InvalidArgumentError",
+    "IoError",
+    "KeyConflictError",
+    "MemoryIterator",
+    "MismatchError",
+    "Namespace",
+    "NewerSchemaError",
+    "NotAStoreError",
+    "NotFiniteError",
+    "NotShownError",
+    "NotUtf8Error",
+    "Precedent",
+    "ReadOnlyError",
+    "Recall",
+    "Record",
+    "ReportReply",
+    "Stats",
+    "Store",
+    "UnknownMemoryError",
+    "UnknownReceiptError",
+    "Verification",
+    "WisenError",
+    "WrongDimensionError",
+    "ZeroVectorError",
+    "__version__",
+    "errors",
+    "open",
+]
