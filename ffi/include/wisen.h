@@ -1,0 +1,1331 @@
+/**
+ * Wisen: an embedded memory engine for AI agents that learns what works.
+ *
+ * Link with libwisen. C99 and later, C++11 and later. Made by cbindgen from the crate wisen-ffi: do
+ * not edit. Types are structure tags, so that a call and its argument may share their word, as stat
+ * does.
+ *
+ * Rules that hold for every call:
+ *
+ * Status. A call that can fail returns a wisen_status, WISEN_OK being 0. Its last argument, `error`,
+ *   may be NULL; otherwise `*error` is set to NULL, or, on failure, to a new wisen_error that the
+ *   caller frees with wisen_error_free(). What `*error` held before is not freed. Places for results
+ *   are written on success; places for handles are set to NULL on failure.
+ * Pointers. A pointer is NULL or good for what its type and length say, until the call returns. NULL
+ *   where something is needed answers WISEN_INVALID_ARGUMENT. The library copies what it keeps.
+ * Text is UTF-8: a pointer and a number of bytes, which may be WISEN_NUL_TERMINATED. Other bytes
+ *   answer WISEN_NOT_UTF8. Text handed out belongs to the handle that it was asked of, until that
+ *   is freed.
+ * Structures start with their size, so that they can grow. Make each with its function
+ *   wisen_..._init(), then set fields; zero is the default of every field unless its comment says
+ *   otherwise. A shorter structure of an older header is fine; a longer one of a newer header is
+ *   fine as long as what this library does not know is zero.
+ * Handles. `wisen_..._free(&handle)` frees one and sets the variable to NULL. Do not use a copy of
+ *   the pointer after that. A handle of another type answers WISEN_INVALID_ARGUMENT.
+ * Threads. A wisen_store may be used by any number of threads at once; only wisen_store_free() must
+ *   be the last call on it. Other handles belong to one thread at a time.
+ * Panics, which are defects of Wisen, never cross into C: the call answers WISEN_PANIC, and so does
+ *   every later call on the same handle.
+ */
+#ifndef WISEN_H
+#define WISEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The version of this header; wisen_version() is that of the library. */
+#define WISEN_VERSION "0.1.0"
+/* As the length of a text: it ends with a NUL. */
+#define WISEN_NUL_TERMINATED SIZE_MAX
+/* The answer of wisen_error_row() where no row is at fault. */
+#define WISEN_NO_ROW SIZE_MAX
+/* Room that wisen_receipt_to_text() needs, the NUL included. */
+#define WISEN_RECEIPT_TEXT_SIZE 37
+
+
+/**
+ * How a call ended. The numbers are stable, and the same in Rust, C and Python; a later version
+ * may add some, so treat one you do not know as an error.
+ */
+enum wisen_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * All went well.
+     */
+    WISEN_OK = 0,
+    /**
+     * An argument is NULL, outside its range, or contradicts another one.
+     */
+    WISEN_INVALID_ARGUMENT = 101,
+    /**
+     * A vector has another number of dimensions than the store.
+     */
+    WISEN_WRONG_DIMENSION = 102,
+    /**
+     * A vector holds NaN or an infinity.
+     */
+    WISEN_NOT_FINITE = 103,
+    /**
+     * A vector of zeros, which has no cosine.
+     */
+    WISEN_ZERO_VECTOR = 104,
+    /**
+     * Text is not UTF-8.
+     */
+    WISEN_NOT_UTF8 = 105,
+    /**
+     * The store was closed.
+     */
+    WISEN_CLOSED = 106,
+    /**
+     * The store was opened by another process, before a fork.
+     */
+    WISEN_FORKED = 107,
+    /**
+     * A write on a store opened read-only.
+     */
+    WISEN_READ_ONLY = 108,
+    /**
+     * The store was created with other settings than those given.
+     */
+    WISEN_MISMATCH = 109,
+    /**
+     * No memory has this id, or it was forgotten.
+     */
+    WISEN_UNKNOWN_MEMORY = 201,
+    /**
+     * No receipt has this id.
+     */
+    WISEN_UNKNOWN_RECEIPT = 202,
+    /**
+     * A key was used before for something else.
+     */
+    WISEN_KEY_CONFLICT = 203,
+    /**
+     * A report names a memory that its recall had not shown.
+     */
+    WISEN_NOT_SHOWN = 204,
+    /**
+     * The file system refused.
+     */
+    WISEN_IO = 301,
+    /**
+     * Another process or thread held the write lock for too long.
+     */
+    WISEN_BUSY = 302,
+    /**
+     * The disk is full; nothing acknowledged is lost.
+     */
+    WISEN_DISK_FULL = 303,
+    /**
+     * The path holds something else than a store.
+     */
+    WISEN_NOT_A_STORE = 401,
+    /**
+     * The store was written by a newer Wisen.
+     */
+    WISEN_NEWER_SCHEMA = 402,
+    /**
+     * The store is damaged.
+     */
+    WISEN_CORRUPT = 403,
+    /**
+     * A defect of Wisen itself.
+     */
+    WISEN_INTERNAL = 901,
+    /**
+     * A defect of Wisen itself that stopped a call half-way: the handle it was made on answers
+     * every later call with this, and can only be freed.
+     */
+    WISEN_PANIC = 902,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_status wisen_status;
+#else
+typedef int32_t wisen_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How vectors are compared.
+ */
+enum wisen_metric
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * That of the store; cosine for a new one.
+     */
+    WISEN_METRIC_OF_STORE = 0,
+    /**
+     * Cosine of the angle; vectors are normalised.
+     */
+    WISEN_METRIC_COSINE = 1,
+    /**
+     * Inner product.
+     */
+    WISEN_METRIC_DOT = 2,
+    /**
+     * Minus the squared Euclidean distance.
+     */
+    WISEN_METRIC_L2 = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_metric wisen_metric;
+#else
+typedef int32_t wisen_metric;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What an acknowledged write survives.
+ */
+enum wisen_durability
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Kill -9 and panic; a power loss costs at most the last writes, never their order.
+     */
+    WISEN_DURABILITY_NORMAL = 0,
+    /**
+     * Power loss too: every write is synced before it is acknowledged.
+     */
+    WISEN_DURABILITY_FULL = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_durability wisen_durability;
+#else
+typedef int32_t wisen_durability;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How an attempt went.
+ */
+enum wisen_outcome
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nobody knows. Logged; moves nothing.
+     */
+    WISEN_UNKNOWN = 0,
+    /**
+     * It worked.
+     */
+    WISEN_SUCCESS = 1,
+    /**
+     * It did not.
+     */
+    WISEN_FAILURE = 2,
+    /**
+     * It worked in part: wisen_report.grade tells how well.
+     */
+    WISEN_GRADED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_outcome wisen_outcome;
+#else
+typedef int32_t wisen_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What became of a report.
+ */
+enum wisen_report_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It counts from now on.
+     */
+    WISEN_CREDITED = 1,
+    /**
+     * It is kept, and moves nothing: the outcome is unknown, or several hits were shown and none
+     * was named as used.
+     */
+    WISEN_NOT_CREDITED = 2,
+    /**
+     * Its receipt has not arrived yet: it is kept and counts as soon as it does.
+     */
+    WISEN_PENDING = 3,
+    /**
+     * The same report was here before, under the same key: nothing changed.
+     */
+    WISEN_DUPLICATE = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_report_status wisen_report_status;
+#else
+typedef int32_t wisen_report_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What went wrong in a call. Owned by the caller: free it with wisen_error_free(). Handle; one
+ * thread at a time.
+ */
+struct wisen_error;
+
+/**
+ * A list of namespaces. Handle, to be freed with wisen_namespaces_free(); one thread at a time. It
+ * needs the store no longer.
+ */
+struct wisen_namespaces;
+
+/**
+ * The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
+ * needs the store no longer.
+ */
+struct wisen_recall;
+
+/**
+ * A list of records. Handle, to be freed with wisen_records_free(); one thread at a time. It needs
+ * the store no longer.
+ */
+struct wisen_records;
+
+/**
+ * A store, opened. Handle; any thread, also several at once, but for wisen_store_free(). Do not use
+ * it in a process forked from the one that opened it: it answers WISEN_FORKED.
+ */
+struct wisen_store;
+
+/**
+ * The outcome of a check. Handle, to be freed with wisen_verification_free(); one thread at a
+ * time. It needs the store no longer.
+ */
+struct wisen_verification;
+
+/**
+ * A piece of UTF-8 text: a pointer and a number of bytes.
+ *
+ * Handed in: `data` NULL means that nothing is given; `size` may be WISEN_NUL_TERMINATED. The
+ * library copies what it keeps.
+ *
+ * Handed out: `data` is NULL if there is no such text; otherwise a NUL follows the text (which
+ * may contain others), and both belong to the handle they were asked of: they stay as long as it.
+ */
+struct wisen_text {
+    /**
+     * The first byte, or NULL.
+     */
+    const char *data;
+    /**
+     * How many bytes, without the NUL behind them.
+     */
+    size_t size;
+};
+
+/**
+ * Options of wisen_open(). Make it with wisen_options_init(). Zero in a field is its default.
+ * Dimension, metric and model are fixed when a store is created; given again later they are
+ * checked, left out they are taken from the store.
+ */
+struct wisen_options {
+    /**
+     * Size of this structure, for growth: set by wisen_options_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_metric.
+     */
+    int32_t metric;
+    /**
+     * How many numbers a vector has (1 to 4096). 0: the store exists.
+     */
+    size_t dimension;
+    /**
+     * Name of the embedding model, recorded at creation. NULL: none.
+     */
+    struct wisen_text model;
+    /**
+     * A wisen_durability.
+     */
+    int32_t durability;
+    /**
+     * Not 0: opens for recall only; nothing is written, not even receipts.
+     */
+    uint32_t read_only;
+    /**
+     * How long a write waits for other writers, in milliseconds. 0: 5000.
+     */
+    uint64_t busy_timeout_ms;
+    /**
+     * Threads that build segments. 0: as many as the machine has cores.
+     */
+    size_t threads;
+    /**
+     * Default width (ef) of a graph search: larger finds more and touches more bytes. 0: that of
+     * this version of the index.
+     */
+    size_t width;
+    /**
+     * A namespace with fewer distinct vectors in a segment is scanned, not given a graph.
+     * 0: 1024. 1 gives every one a graph, which is for tests.
+     */
+    size_t scan_below;
+    /**
+     * Vectors that may wait unsealed before a segment is built in the background. 0: 2048.
+     */
+    size_t seal_at;
+};
+
+/**
+ * A memory to be stored. Make it with wisen_memory_init(), then set at least content and vector.
+ * Zero in a field is its default.
+ */
+struct wisen_memory {
+    /**
+     * Size of this structure, for growth: set by wisen_memory_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its text. Needed.
+     */
+    struct wisen_text content;
+    /**
+     * Its embedding. Needed.
+     */
+    const float *vector;
+    /**
+     * How many numbers `vector` has: as many as the store's dimension.
+     */
+    size_t dimension;
+    /**
+     * The partition it belongs to (1 to 255 bytes). NULL: "default".
+     */
+    struct wisen_text namespace_name;
+    /**
+     * A free label that recalls can ask for (1 to 255 bytes). NULL: "note".
+     */
+    struct wisen_text kind;
+    /**
+     * A JSON object kept with it, as text. NULL: none.
+     */
+    struct wisen_text metadata;
+    /**
+     * Who wrote it (1 to 255 bytes). NULL: nobody in particular.
+     */
+    struct wisen_text author;
+    /**
+     * The caller's own name for it, unique in its namespace: remembering the same memory under
+     * the same key again stores nothing and returns the id it has. NULL: none.
+     */
+    struct wisen_text key;
+    /**
+     * The memory this one replaces. 0: none.
+     */
+    uint64_t supersedes;
+    /**
+     * How long it may be recalled, in microseconds. 0: for ever.
+     */
+    uint64_t time_to_live_us;
+};
+
+/**
+ * A change to a stored memory: what is not named stays. Make it with wisen_update_init().
+ */
+struct wisen_update {
+    /**
+     * Size of this structure, for growth: set by wisen_update_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: it may be recalled for ever from now on.
+     */
+    uint32_t no_time_to_live;
+    /**
+     * New text. NULL: stays.
+     */
+    struct wisen_text content;
+    /**
+     * New embedding. NULL: stays.
+     */
+    const float *vector;
+    /**
+     * How many numbers `vector` has.
+     */
+    size_t dimension;
+    /**
+     * New kind. NULL: stays.
+     */
+    struct wisen_text kind;
+    /**
+     * New metadata: a JSON object as text, or "null" for none. NULL: stays.
+     */
+    struct wisen_text metadata;
+    /**
+     * How long it may be recalled from now on, in microseconds. 0: stays.
+     */
+    uint64_t time_to_live_us;
+};
+
+/**
+ * A question to the memory. Make it with wisen_query_init(), which sets k to 10, then set at least
+ * the vector. Zero in every other field is its default.
+ */
+struct wisen_query {
+    /**
+     * Size of this structure, for growth: set by wisen_query_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: hits carry content and metadata. 0 reads fewer bytes.
+     */
+    uint32_t content;
+    /**
+     * How many hits at most. 0 gives none.
+     */
+    size_t k;
+    /**
+     * Embedding of the present situation. Needed.
+     */
+    const float *vector;
+    /**
+     * How many numbers `vector` has: as many as the store's dimension.
+     */
+    size_t dimension;
+    /**
+     * The text of the situation; kept with the receipt. NULL: none.
+     */
+    struct wisen_text text;
+    /**
+     * The namespaces to search; one that does not exist holds nothing.
+     */
+    const struct wisen_text *namespaces;
+    /**
+     * How many `namespaces` there are. 0: only "default".
+     */
+    size_t namespace_count;
+    /**
+     * Only memories of this kind. NULL: of any.
+     */
+    struct wisen_text kind;
+    /**
+     * Not 0: the recall will not be reported on and needs no receipt.
+     */
+    uint32_t no_receipt;
+    /**
+     * Width (ef) of the graph search for this recall. 0: that of the store.
+     */
+    uint32_t width;
+};
+
+/**
+ * Names one recall in a report: the 16 bytes of a UUID, most significant first. A plain value:
+ * copy it as you like.
+ */
+struct wisen_receipt {
+    /**
+     * The bytes; all zero is no receipt.
+     */
+    uint8_t bytes[16];
+};
+
+/**
+ * A remembered attempt in a situation like this one.
+ */
+struct wisen_precedent {
+    /**
+     * Similarity of that situation to this one, in the measure of wisen_hit.similarity.
+     */
+    double similarity;
+    /**
+     * Mean outcome of the reports made there, in 0 to 1.
+     */
+    double outcome;
+    /**
+     * How many reports were made there.
+     */
+    uint64_t reports;
+};
+
+/**
+ * A memory that fits, and why. Make it with wisen_hit_init(); wisen_recall_hit() fills it. Its
+ * texts belong to the recall.
+ */
+struct wisen_hit {
+    /**
+     * Size of this structure, for growth: set by wisen_hit_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: it was found through situations in which it worked, not through its own words.
+     */
+    uint32_t nominated;
+    /**
+     * Not 0: `supporting` is filled.
+     */
+    uint32_t has_supporting;
+    /**
+     * Not 0: `contradicting` is filled.
+     */
+    uint32_t has_contradicting;
+    /**
+     * The memory.
+     */
+    uint64_t id;
+    /**
+     * What hits are ranked by. It orders the hits of one recall and means nothing across recalls.
+     */
+    double score;
+    /**
+     * Cosine, dot product, or minus the squared Euclidean distance to the query.
+     */
+    double similarity;
+    /**
+     * Probability that using it here succeeds: mean of the posterior, in 0 to 1.
+     */
+    double probability;
+    /**
+     * Lower end of the central 90 % credible interval of `probability`.
+     */
+    double interval_low;
+    /**
+     * Upper end of the central 90 % credible interval of `probability`.
+     */
+    double interval_high;
+    /**
+     * Weight of the memory's own fit to the query: one pseudo-success at its own place.
+     */
+    double own_fit;
+    /**
+     * Weight of successes in situations like this one.
+     */
+    double successes;
+    /**
+     * Weight of failures in situations like this one.
+     */
+    double failures;
+    /**
+     * Reports behind these two sums.
+     */
+    uint64_t reports;
+    /**
+     * The nearest situation in which it mostly worked.
+     */
+    struct wisen_precedent supporting;
+    /**
+     * The nearest situation in which it mostly failed.
+     */
+    struct wisen_precedent contradicting;
+    /**
+     * Its namespace.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * Its text; NULL unless the query asked for contents.
+     */
+    struct wisen_text content;
+    /**
+     * Its metadata, as JSON; NULL unless the query asked for contents and it has some.
+     */
+    struct wisen_text metadata;
+    /**
+     * Why it is a hit, in sentences for people, one a line.
+     */
+    struct wisen_text reasons;
+};
+
+/**
+ * How a recall, or a memory used without one, turned out. Make it with wisen_report_init(), then
+ * set the outcome and either receipt or memory. Zero in every other field is its default.
+ */
+struct wisen_report {
+    /**
+     * Size of this structure, for growth: set by wisen_report_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_outcome.
+     */
+    int32_t outcome;
+    /**
+     * With WISEN_GRADED: how well it worked, in 0 to 1. Otherwise 0.
+     */
+    double grade;
+    /**
+     * The recall it is about. NULL: it is about `memory`.
+     */
+    const struct wisen_receipt *receipt;
+    /**
+     * The memories that were used, all of them shown by the recall.
+     */
+    const uint64_t *used;
+    /**
+     * How many `used` there are. 0: a recall that showed one hit credits that one, and a recall
+     * that showed several credits nothing.
+     */
+    size_t used_count;
+    /**
+     * Without receipt: the memory it is about. It counts as evidence, but never nominates the
+     * memory where its own words do not fit.
+     */
+    uint64_t memory;
+    /**
+     * Without receipt: embedding of the situation in which the memory was used. NULL: the
+     * memory's own vector.
+     */
+    const float *situation;
+    /**
+     * How many numbers `situation` has.
+     */
+    size_t situation_dimension;
+    /**
+     * Tokens spent on the attempt. NULL: not told.
+     */
+    const uint64_t *tokens;
+    /**
+     * Money spent on the attempt, in millionths of the owner's currency. NULL: not told.
+     */
+    const int64_t *cost_micros;
+    /**
+     * Who reports. NULL: the owner of the store.
+     */
+    struct wisen_text reporter;
+    /**
+     * The caller's own name for the report: the same report under the same key counts once.
+     * NULL: none.
+     */
+    struct wisen_text key;
+    /**
+     * A remark kept with the report. NULL: none.
+     */
+    struct wisen_text note;
+};
+
+/**
+ * A memory that a report counts for.
+ */
+struct wisen_credit {
+    /**
+     * The memory.
+     */
+    uint64_t memory;
+    /**
+     * Its share of the one unit of credit.
+     */
+    double share;
+};
+
+/**
+ * The reply to a report. Make it with wisen_report_reply_init(); wisen_report() fills it.
+ */
+struct wisen_report_reply {
+    /**
+     * Size of this structure, for growth: set by wisen_report_reply_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_report_status.
+     */
+    int32_t status;
+    /**
+     * Names the report.
+     */
+    uint64_t id;
+    /**
+     * Set by the caller: where to write the memories it counts for. NULL: not wanted.
+     */
+    struct wisen_credit *credited;
+    /**
+     * Set by the caller: how many of them there is room for at `credited`; as many as the report
+     * names, and at least one, is always enough.
+     */
+    size_t credited_capacity;
+    /**
+     * How many memories it counts for, which may be more than there was room for.
+     */
+    size_t credited_count;
+};
+
+/**
+ * Everything stored about a memory. Make it with wisen_record_init(); wisen_records_get() fills
+ * it. Its texts and its vector belong to the records.
+ */
+struct wisen_record {
+    /**
+     * Size of this structure, for growth: set by wisen_record_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its id.
+     */
+    uint64_t id;
+    /**
+     * Its namespace.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * Its kind.
+     */
+    struct wisen_text kind;
+    /**
+     * Its text.
+     */
+    struct wisen_text content;
+    /**
+     * Its embedding, as it was given.
+     */
+    const float *vector;
+    /**
+     * How many numbers `vector` has.
+     */
+    size_t dimension;
+    /**
+     * Its metadata, as JSON; NULL if it has none.
+     */
+    struct wisen_text metadata;
+    /**
+     * Who wrote it; NULL if nobody in particular.
+     */
+    struct wisen_text author;
+    /**
+     * The caller's own name for it; NULL if it has none.
+     */
+    struct wisen_text key;
+    /**
+     * When it was stored, in microseconds since 1970-01-01 00:00 UTC.
+     */
+    int64_t created_at_us;
+    /**
+     * When it was last changed, likewise.
+     */
+    int64_t updated_at_us;
+    /**
+     * When it stops being recalled, likewise; 0: never.
+     */
+    int64_t expires_at_us;
+    /**
+     * The memory that replaced it; 0: none.
+     */
+    uint64_t superseded_by;
+};
+
+/**
+ * A namespace and what it holds. Make it with wisen_namespace_init(); wisen_namespaces_get() fills
+ * it. Its name belongs to the namespaces.
+ */
+struct wisen_namespace {
+    /**
+     * Size of this structure, for growth: set by wisen_namespace_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its name.
+     */
+    struct wisen_text name;
+    /**
+     * Memories in it that were neither forgotten nor superseded.
+     */
+    uint64_t memories;
+    /**
+     * When the first memory came, in microseconds since 1970-01-01 00:00 UTC.
+     */
+    int64_t created_at_us;
+};
+
+/**
+ * Figures of a store. Make it with wisen_stats_init(); wisen_stats() fills it. Counters since
+ * opening are those of this handle.
+ */
+struct wisen_stats {
+    /**
+     * Size of this structure, for growth: set by wisen_stats_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_metric: that of the vectors.
+     */
+    int32_t metric;
+    /**
+     * Dimension of the vectors.
+     */
+    size_t dimension;
+    /**
+     * Name of the embedding model; NULL if none was recorded. Belongs to the store.
+     */
+    struct wisen_text model;
+    /**
+     * Memories neither forgotten nor superseded.
+     */
+    uint64_t memories;
+    /**
+     * Reports received.
+     */
+    uint64_t reports;
+    /**
+     * Points of experience: distinct pairs of memory and situation with evidence.
+     */
+    uint64_t experiences;
+    /**
+     * Namespaces.
+     */
+    uint64_t namespaces;
+    /**
+     * Segments in use.
+     */
+    uint64_t segments;
+    /**
+     * Segment files that were set aside as damaged, since opening.
+     */
+    uint64_t segments_set_aside;
+    /**
+     * Bytes of the segments in use.
+     */
+    uint64_t segment_bytes;
+    /**
+     * Vectors (memories and experiences) not yet in a segment.
+     */
+    uint64_t unsealed;
+    /**
+     * Recalls since opening.
+     */
+    uint64_t recalls;
+    /**
+     * Graph searches since opening.
+     */
+    uint64_t graph_searches;
+    /**
+     * Exact scans since opening.
+     */
+    uint64_t scans;
+    /**
+     * Bytes touched by recalls since opening.
+     */
+    uint64_t bytes_touched;
+    /**
+     * Segments built by this handle.
+     */
+    uint64_t seals;
+};
+
+/**
+ * What wisen_verify() found. Make it with wisen_findings_init(); wisen_verification_get() fills it.
+ */
+struct wisen_findings {
+    /**
+     * Size of this structure, for growth: set by wisen_findings_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: nothing is wrong.
+     */
+    uint32_t is_ok;
+    /**
+     * Memories whose row and payload were checked.
+     */
+    uint64_t memories;
+    /**
+     * Reports whose rows were checked.
+     */
+    uint64_t reports;
+    /**
+     * Cells of evidence that were recomputed from the raw reports.
+     */
+    uint64_t cells;
+    /**
+     * Segments that were checked in full.
+     */
+    uint64_t segments;
+    /**
+     * Vectors in them.
+     */
+    uint64_t sealed;
+    /**
+     * Vectors that a graph search can never reach.
+     */
+    uint64_t unreachable;
+    /**
+     * How many faults there are.
+     */
+    uint64_t fault_count;
+    /**
+     * Everything that is wrong, a sentence a line; empty when all is well. Belongs to the
+     * verification.
+     */
+    struct wisen_text faults;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status, as this header spells it; "unknown status" for any other number.
+ * Static text; any thread.
+ */
+const char *wisen_status_name(int32_t code);
+
+/**
+ * The version of the library that is loaded, such as "0.1.0"; WISEN_VERSION is that of the
+ * header. Static text; any thread.
+ */
+const char *wisen_version(void);
+
+/**
+ * The status that came with the error; WISEN_OK for NULL.
+ */
+wisen_status wisen_error_code(const struct wisen_error *error);
+
+/**
+ * What went wrong and the way out, in a sentence; the empty text for NULL. The text belongs to
+ * the error.
+ */
+const char *wisen_error_message(const struct wisen_error *error);
+
+/**
+ * Which memory of a batch is at fault, counted from 0; WISEN_NO_ROW if it was no batch.
+ */
+size_t wisen_error_row(const struct wisen_error *error);
+
+/**
+ * Frees the error and sets the variable to NULL. A NULL variable, or NULL in it, is fine.
+ */
+void wisen_error_free(struct wisen_error **error);
+
+/**
+ * Opens the store in the directory `path`, or creates it; ":memory:" opens one of its own that
+ * lives in memory. `options` may be NULL: those of a store that exists. On success `*store` is a
+ * handle to be freed with wisen_store_free(), on failure NULL. WISEN_NOT_A_STORE where something
+ * else is, WISEN_MISMATCH if the options contradict what was fixed at creation. Any thread.
+ */
+wisen_status wisen_open(const char *path,
+                        size_t path_size,
+                        const struct wisen_options *options,
+                        struct wisen_store **store,
+                        struct wisen_error **error);
+
+/**
+ * The directory of the store, or ":memory:"; NULL for no store. The text belongs to the store.
+ * Any thread.
+ */
+const char *wisen_path(const struct wisen_store *store);
+
+/**
+ * Makes durable whatever was acknowledged, receipts included. Any thread.
+ */
+wisen_status wisen_flush(struct wisen_store *store, struct wisen_error **error);
+
+/**
+ * Builds segments of what is in none yet, now, however little it is. Recalls go on meanwhile. Any
+ * thread.
+ */
+wisen_status wisen_seal(struct wisen_store *store, struct wisen_error **error);
+
+/**
+ * Flushes, seals what is due, stops the threads. The handle stays: every later call on it answers
+ * WISEN_CLOSED (closing again is fine), until wisen_store_free(), which closes the files. What
+ * recalls and pages have handed out stays good. Any thread.
+ */
+wisen_status wisen_close(struct wisen_store *store, struct wisen_error **error);
+
+/**
+ * Frees the handle and sets the variable to NULL. A store that was not closed is closed first, but
+ * nobody hears whether that went well, and what was due to be sealed is left to the next opening. A NULL variable, or NULL in it, is fine. No other thread
+ * may be in a call on this store, nor make one later.
+ */
+void wisen_store_free(struct wisen_store **store);
+
+/**
+ * Stores a memory; `*id` (may be NULL) becomes its id, a positive number. It can be recalled at
+ * once. Any thread.
+ */
+wisen_status wisen_remember(struct wisen_store *store,
+                            const struct wisen_memory *memory,
+                            uint64_t *id,
+                            struct wisen_error **error);
+
+/**
+ * Stores `count` memories that lie side by side in one transaction: all of them, or none and an
+ * error that names the row (wisen_error_row()). `ids` has room for `count` ids, or is NULL. Any
+ * thread.
+ */
+wisen_status wisen_remember_many(struct wisen_store *store,
+                                 const struct wisen_memory *memories,
+                                 size_t count,
+                                 uint64_t *ids,
+                                 struct wisen_error **error);
+
+/**
+ * Changes a stored memory; its evidence stays with it. Any thread.
+ */
+wisen_status wisen_update(struct wisen_store *store,
+                          uint64_t id,
+                          const struct wisen_update *change,
+                          struct wisen_error **error);
+
+/**
+ * Forgets a memory: its content, vector and evidence are deleted. `*forgotten` (may be NULL)
+ * tells whether there was one. Any thread.
+ */
+wisen_status wisen_forget(struct wisen_store *store,
+                          uint64_t id,
+                          bool *forgotten,
+                          struct wisen_error **error);
+
+/**
+ * Finds what fits: the memories near the query and those that worked in situations near it, ranked
+ * by what experience says of them. Without reports the order is that of similarity. On success `*recall` is a handle to be freed with wisen_recall_free(), on
+ * failure NULL. Any thread.
+ */
+wisen_status wisen_recall(struct wisen_store *store,
+                          const struct wisen_query *query,
+                          struct wisen_recall **recall,
+                          struct wisen_error **error);
+
+/**
+ * How many hits there are; 0 for NULL.
+ */
+size_t wisen_recall_count(const struct wisen_recall *recall);
+
+/**
+ * How many bytes of codes, graph rows, vectors, samples and contents were read for it.
+ */
+uint64_t wisen_recall_bytes_touched(const struct wisen_recall *recall);
+
+/**
+ * Copies the receipt that names this recall in a report; false if it has none, and then
+ * `*receipt` is all zero. It stays good after wisen_recall_free().
+ */
+bool wisen_recall_receipt(const struct wisen_recall *recall, struct wisen_receipt *receipt);
+
+/**
+ * Frees the recall, and with it every text of its hits, and sets the variable to NULL. A NULL
+ * variable, or NULL in it, is fine.
+ */
+void wisen_recall_free(struct wisen_recall **recall);
+
+/**
+ * Fills `*hit` with hit number `index`, the best being 0; `hit->struct_size` must be set, as
+ * wisen_hit_init() does.
+ */
+wisen_status wisen_recall_hit(const struct wisen_recall *recall,
+                              size_t index,
+                              struct wisen_hit *hit,
+                              struct wisen_error **error);
+
+/**
+ * Writes the usual text of a receipt (36 characters and a NUL) to `text`, which has room for
+ * `capacity` bytes: WISEN_RECEIPT_TEXT_SIZE suffices. Any thread.
+ */
+wisen_status wisen_receipt_to_text(const struct wisen_receipt *receipt,
+                                   char *text,
+                                   size_t capacity,
+                                   struct wisen_error **error);
+
+/**
+ * Reads a receipt from its text. WISEN_UNKNOWN_RECEIPT if it is none. Any thread.
+ */
+wisen_status wisen_receipt_from_text(const char *text,
+                                     size_t text_size,
+                                     struct wisen_receipt *receipt,
+                                     struct wisen_error **error);
+
+/**
+ * Tells how it went. The next recall of any process takes it into account. `reply` may be NULL; otherwise `reply->struct_size` must be set, as
+ * wisen_report_reply_init() does. Any thread.
+ */
+wisen_status wisen_report(struct wisen_store *store,
+                          const struct wisen_report *report,
+                          struct wisen_report_reply *reply,
+                          struct wisen_error **error);
+
+/**
+ * Everything stored about a memory: a list of one record, or of none if there is none with this
+ * id or it was forgotten. On success `*records` is a handle to be freed with wisen_records_free(),
+ * on failure NULL. Any thread.
+ */
+wisen_status wisen_get(struct wisen_store *store,
+                       uint64_t id,
+                       struct wisen_records **records,
+                       struct wisen_error **error);
+
+/**
+ * Up to `limit` records with ids above `after`, in the order of ids, of one namespace, or of all
+ * if its name is NULL. Start with 0, go on with the id of the last record; fewer than `limit`
+ * records mean the end. On success `*records` is a handle to be freed with wisen_records_free(), on
+ * failure NULL. Any thread.
+ */
+wisen_status wisen_page(struct wisen_store *store,
+                        const char *namespace_name,
+                        size_t namespace_size,
+                        uint64_t after,
+                        size_t limit,
+                        struct wisen_records **records,
+                        struct wisen_error **error);
+
+/**
+ * How many records there are in the list; 0 for NULL.
+ */
+size_t wisen_records_count(const struct wisen_records *records);
+
+/**
+ * Fills `*record` with record number `index`, counted from 0; `record->struct_size` must be set, as
+ * wisen_record_init() does.
+ */
+wisen_status wisen_records_get(const struct wisen_records *records,
+                               size_t index,
+                               struct wisen_record *record,
+                               struct wisen_error **error);
+
+/**
+ * Frees the records, and with them their texts and vectors, and sets the variable to NULL. A NULL
+ * variable, or NULL in it, is fine.
+ */
+void wisen_records_free(struct wisen_records **records);
+
+/**
+ * All namespaces, by name. On success `*namespaces` is a handle to be freed with
+ * wisen_namespaces_free(), on failure NULL. Any thread.
+ */
+wisen_status wisen_namespaces(struct wisen_store *store,
+                              struct wisen_namespaces **namespaces,
+                              struct wisen_error **error);
+
+/**
+ * How many namespaces there are in the list; 0 for NULL.
+ */
+size_t wisen_namespaces_count(const struct wisen_namespaces *namespaces);
+
+/**
+ * Fills `*entry` with namespace number `index`, counted from 0; `entry->struct_size` must be set,
+ * as wisen_namespace_init() does.
+ */
+wisen_status wisen_namespaces_get(const struct wisen_namespaces *namespaces,
+                                  size_t index,
+                                  struct wisen_namespace *entry,
+                                  struct wisen_error **error);
+
+/**
+ * Frees the list, and with it the names, and sets the variable to NULL. A NULL variable, or NULL
+ * in it, is fine.
+ */
+void wisen_namespaces_free(struct wisen_namespaces **namespaces);
+
+/**
+ * How many memories there are in a namespace, or in all if its name is NULL, that were neither
+ * forgotten nor superseded. Any thread.
+ */
+wisen_status wisen_count(struct wisen_store *store,
+                         const char *namespace_name,
+                         size_t namespace_size,
+                         uint64_t *memories,
+                         struct wisen_error **error);
+
+/**
+ * Forgets everything in a namespace, and the namespace. `*dropped` (may be NULL) becomes the
+ * number of memories that were in it. Any thread.
+ */
+wisen_status wisen_drop_namespace(struct wisen_store *store,
+                                  const char *namespace_name,
+                                  size_t namespace_size,
+                                  uint64_t *dropped,
+                                  struct wisen_error **error);
+
+/**
+ * Fills `*stats` with the figures of the store; `stats->struct_size` must be set, as
+ * wisen_stats_init() does. Any thread.
+ */
+wisen_status wisen_stats(struct wisen_store *store,
+                         struct wisen_stats *stats,
+                         struct wisen_error **error);
+
+/**
+ * Checks everything stored: rows, payloads, evidence, segments. Reads all of it. Faults are no failure of this
+ * call: ask wisen_verification_get(). On success `*verification` is a handle to be freed with
+ * wisen_verification_free(), on failure NULL. Any thread.
+ */
+wisen_status wisen_verify(struct wisen_store *store,
+                          struct wisen_verification **verification,
+                          struct wisen_error **error);
+
+/**
+ * Whether nothing is wrong; false for NULL.
+ */
+bool wisen_verification_is_ok(const struct wisen_verification *verification);
+
+/**
+ * Fills `*findings`; `findings->struct_size` must be set, as wisen_findings_init() does.
+ */
+wisen_status wisen_verification_get(const struct wisen_verification *verification,
+                                    struct wisen_findings *findings,
+                                    struct wisen_error **error);
+
+/**
+ * Frees the verification, and with it the text of its faults, and sets the variable to NULL. A
+ * NULL variable, or NULL in it, is fine.
+ */
+void wisen_verification_free(struct wisen_verification **verification);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+/* For the fields of structures: text that ends with a NUL; NULL is no text. */
+static inline struct wisen_text wisen_text(const char *data) {
+    struct wisen_text text;
+    text.data = data;
+    text.size = data ? WISEN_NUL_TERMINATED : 0;
+    return text;
+}
+
+/* wisen_options_init() and so on: a structure with its size set and all else zero. */
+#define WISEN_INIT(name)                              \
+    static inline struct name name##_init(void) {     \
+        struct name made;                             \
+        memset(&made, 0, sizeof made);                \
+        made.struct_size = (uint32_t)sizeof made;     \
+        return made;                                  \
+    }
+WISEN_INIT(wisen_options)
+WISEN_INIT(wisen_memory)
+WISEN_INIT(wisen_update)
+WISEN_INIT(wisen_hit)
+WISEN_INIT(wisen_report)
+WISEN_INIT(wisen_report_reply)
+WISEN_INIT(wisen_record)
+WISEN_INIT(wisen_namespace)
+WISEN_INIT(wisen_stats)
+WISEN_INIT(wisen_findings)
+#undef WISEN_INIT
+
+/* A query for 10 hits. */
+static inline struct wisen_query wisen_query_init(void) {
+    struct wisen_query made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = (uint32_t)sizeof made;
+    made.k = 10;
+    return made;
+}
+
+#endif /* WISEN_H */

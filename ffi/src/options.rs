@@ -1,0 +1,113 @@
+//! How a store is opened.
+
+use std::time::Duration;
+
+use wisen::{Durability, Metric, Options};
+
+use crate::error::{Fault, invalid};
+use crate::sized::Given;
+use crate::text::wisen_text;
+
+/// How vectors are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum wisen_metric {
+    /// That of the store; cosine for a new one.
+    WISEN_METRIC_OF_STORE = 0,
+    /// Cosine of the angle; vectors are normalised.
+    WISEN_METRIC_COSINE = 1,
+    /// Inner product.
+    WISEN_METRIC_DOT = 2,
+    /// Minus the squared Euclidean distance.
+    WISEN_METRIC_L2 = 3,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum wisen_durability {
+    /// Kill -9 and panic; a power loss costs at most the last writes, never their order.
+    WISEN_DURABILITY_NORMAL = 0,
+    /// Power loss too: every write is synced before it is acknowledged.
+    WISEN_DURABILITY_FULL = 1,
+}
+
+use wisen_durability as D;
+use wisen_metric as M;
+
+const METRICS: [(wisen_metric, Metric); 3] = [
+    (M::WISEN_METRIC_COSINE, Metric::Cosine),
+    (M::WISEN_METRIC_DOT, Metric::Dot),
+    (M::WISEN_METRIC_L2, Metric::L2),
+];
+
+impl From<Metric> for wisen_metric {
+    fn from(metric: Metric) -> Self {
+        METRICS.iter().find(|(_, m)| *m == metric).map_or(M::WISEN_METRIC_OF_STORE, |(number, _)| *number)
+    }
+}
+
+/// Options of wisen_open(). Make it with wisen_options_init(). Zero in a field is its default.
+/// Dimension, metric and model are fixed when a store is created; given again later they are
+/// checked, left out they are taken from the store.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct wisen_options {
+    /// Size of this structure, for growth: set by wisen_options_init().
+    pub struct_size: u32,
+    /// A wisen_metric.
+    pub metric: i32,
+    /// How many numbers a vector has (1 to 4096). 0: the store exists.
+    pub dimension: usize,
+    /// Name of the embedding model, recorded at creation. NULL: none.
+    pub model: wisen_text,
+    /// A wisen_durability.
+    pub durability: i32,
+    /// Not 0: opens for recall only; nothing is written, not even receipts.
+    pub read_only: u32,
+    /// How long a write waits for other writers, in milliseconds. 0: 5000.
+    pub busy_timeout_ms: u64,
+    /// Threads that build segments. 0: as many as the machine has cores.
+    pub threads: usize,
+    /// Default width (ef) of a graph search: larger finds more and touches more bytes. 0: that of
+    /// this version of the index.
+    pub width: usize,
+    /// A namespace with fewer distinct vectors in a segment is scanned, not given a graph.
+    /// 0: 1024. 1 gives every one a graph, which is for tests.
+    pub scan_below: usize,
+    /// Vectors that may wait unsealed before a segment is built in the background. 0: 2048.
+    pub seal_at: usize,
+}
+
+impl Given<'_, wisen_options> {
+    pub(crate) fn options(&self) -> Result<Options, Fault> {
+        let mut options = match self.dimension {
+            0 => Options::existing(),
+            dimension => Options::new(dimension),
+        };
+        if self.metric != M::WISEN_METRIC_OF_STORE as i32 {
+            let metric = METRICS.iter().find(|(number, _)| *number as i32 == self.metric);
+            let (_, metric) =
+                metric.ok_or_else(|| invalid("metric", format!("{} is no wisen_metric", self.metric)))?;
+            options = options.metric(*metric);
+        }
+        options = options.durability(match self.durability {
+            n if n == D::WISEN_DURABILITY_NORMAL as i32 => Durability::Normal,
+            n if n == D::WISEN_DURABILITY_FULL as i32 => Durability::Full,
+            n => return Err(invalid("durability", format!("{n} is no wisen_durability"))),
+        });
+        if let Some(model) = self.text("model", |options| options.model)? {
+            options = options.model(model);
+        }
+        if self.busy_timeout_ms != 0 {
+            options = options.busy_timeout(Duration::from_millis(self.busy_timeout_ms));
+        }
+        if self.scan_below != 0 {
+            options = options.scan_below(self.scan_below);
+        }
+        if self.seal_at != 0 {
+            options = options.seal_at(self.seal_at);
+        }
+        Ok(options.read_only(self.read_only != 0).threads(self.threads).width(self.width))
+    }
+}

@@ -1,0 +1,140 @@
+//! Recall: a query goes in, hits come out.
+
+use std::mem::offset_of;
+use std::ptr;
+
+use wisen::Query;
+
+use crate::call::{call_on, peek};
+use crate::error::{Fault, invalid, wisen_error};
+use crate::handle::{Object, free, give};
+use crate::hit::Shown;
+use crate::raw::from_c;
+use crate::receipt::wisen_receipt;
+use crate::sized::Given;
+use crate::status::wisen_status;
+use crate::store::wisen_store;
+use crate::text::wisen_text;
+
+/// A question to the memory. Make it with wisen_query_init(), which sets k to 10, then set at least
+/// the vector. Zero in every other field is its default.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct wisen_query {
+    /// Size of this structure, for growth: set by wisen_query_init().
+    pub struct_size: u32,
+    /// Not 0: hits carry content and metadata. 0 reads fewer bytes.
+    pub content: u32,
+    /// How many hits at most. 0 gives none.
+    pub k: usize,
+    /// Embedding of the present situation. Needed.
+    pub vector: *const f32,
+    /// How many numbers `vector` has: as many as the store's dimension.
+    pub dimension: usize,
+    /// The text of the situation; kept with the receipt. NULL: none.
+    pub text: wisen_text,
+    /// The namespaces to search; one that does not exist holds nothing.
+    pub namespaces: *const wisen_text,
+    /// How many `namespaces` there are. 0: only "default".
+    pub namespace_count: usize,
+    /// Only memories of this kind. NULL: of any.
+    pub kind: wisen_text,
+    /// Not 0: the recall will not be reported on and needs no receipt.
+    pub no_receipt: u32,
+    /// Width (ef) of the graph search for this recall. 0: that of the store.
+    pub width: u32,
+}
+
+/// The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
+/// needs the store no longer.
+pub struct wisen_recall {
+    receipt: Option<wisen_receipt>,
+    bytes_touched: u64,
+    pub(crate) hits: Vec<Shown>,
+}
+
+impl Object for wisen_recall {
+    const NAME: &'static str = "wisen_recall";
+    const MAGIC: u32 = u32::from_be_bytes(*b"Wrec");
+}
+
+impl Given<'_, wisen_query> {
+    fn query(&self) -> Result<Query, Fault> {
+        if self.vector.is_null() {
+            return Err(invalid("vector", "the pointer is NULL"));
+        }
+        let mut query = Query::new(self.slice("vector", |q| (q.vector, q.dimension))?);
+        if self.knows(offset_of!(wisen_query, k)) {
+            query = query.k(self.k);
+        }
+        if let Some(text) = self.text("text", |q| q.text)? {
+            query = query.text(text);
+        }
+        for name in self.texts("namespaces", |q| (q.namespaces, q.namespace_count))? {
+            query = query.namespace(name);
+        }
+        if let Some(kind) = self.text("kind", |q| q.kind)? {
+            query = query.kind(kind);
+        }
+        Ok(query.receipt(self.no_receipt == 0).content(self.content != 0).width(self.width as usize))
+    }
+}
+
+/// Finds what fits: the memories near the query and those that worked in situations near it, ranked
+/// by what experience says of them. Without reports the order is that of similarity. On success `*recall` is a handle to be freed with wisen_recall_free(), on
+/// failure NULL. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall(
+    store: *mut wisen_store,
+    query: *const wisen_query,
+    recall: *mut *mut wisen_recall,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, query, recall, error);
+    recall.write_if_wanted(ptr::null_mut());
+    call_on(store, error, |store| {
+        recall.check("recall")?;
+        let found = store.store.recall(&query.read()?.query()?)?;
+        let answer = wisen_recall {
+            receipt: found.receipt.map(|id| wisen_receipt { bytes: id.to_bytes() }),
+            bytes_touched: found.bytes_touched,
+            hits: found.hits.into_iter().map(Shown::new).collect(),
+        };
+        recall.write("recall", give(answer))
+    })
+}
+
+/// How many hits there are; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_count(recall: *const wisen_recall) -> usize {
+    from_c!(recall);
+    peek(recall, 0, |recall| recall.hits.len())
+}
+
+/// How many bytes of codes, graph rows, vectors, samples and contents were read for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_bytes_touched(recall: *const wisen_recall) -> u64 {
+    from_c!(recall);
+    peek(recall, 0, |recall| recall.bytes_touched)
+}
+
+/// Copies the receipt that names this recall in a report; false if it has none, and then
+/// `*receipt` is all zero. It stays good after wisen_recall_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_receipt(
+    recall: *const wisen_recall,
+    receipt: *mut wisen_receipt,
+) -> bool {
+    from_c!(recall, receipt);
+    let issued = peek(recall, None, |recall| recall.receipt);
+    receipt.write_if_wanted(issued.unwrap_or(wisen_receipt { bytes: [0; 16] }));
+    issued.is_some()
+}
+
+/// Frees the recall, and with it every text of its hits, and sets the variable to NULL. A NULL
+/// variable, or NULL in it, is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_free(recall: *mut *mut wisen_recall) {
+    from_c!(recall);
+    free(recall);
+}
