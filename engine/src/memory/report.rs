@@ -63,6 +63,9 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
             _ => Ok(filed),
         }
     })?;
+    if let Some(slip) = slip {
+        core.receipts.drop_reported(slip.id);
+    }
     let status = match (filed.duplicate, filed.pending, filed.credited.is_empty()) {
         (true, ..) => ReportStatus::Duplicate,
         (_, true, _) => ReportStatus::Pending,
@@ -79,6 +82,7 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
     for id in awaited {
         if let Some(slip) = core.receipts.find(id)? {
             core.db.write(core.now(), |tx| reports::settle(tx, &slip))?;
+            core.receipts.drop_reported(id);
         }
     }
     Ok(())

@@ -45,6 +45,8 @@ pub(crate) struct Receipts {
     /// receipts, and once closed.
     conn: Mutex<Option<(Connection, u32)>>,
     waiting: Mutex<HashMap<ReceiptId, Arc<Slip>>>,
+    /// Written receipts that are to be deleted with the next batch.
+    done: Mutex<Vec<ReceiptId>>,
 }
 
 impl Receipts {
@@ -67,12 +69,24 @@ impl Receipts {
                 }
             }
         };
-        Ok(Self { conn: Mutex::new(conn.map(|conn| (conn, 0))), waiting: Mutex::default() })
+        Ok(Self {
+            conn: Mutex::new(conn.map(|conn| (conn, 0))),
+            waiting: Mutex::default(),
+            done: Mutex::default(),
+        })
     }
 
     /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
     pub(crate) fn issue(&self, slip: Slip) {
         self.waiting.lock().insert(slip.id, Arc::new(slip));
+    }
+
+    /// Drops a receipt that was reported on: the main database has a copy.
+    pub(crate) fn drop_reported(&self, id: ReceiptId) {
+        // One that was not written yet never has to be.
+        if self.waiting.lock().remove(&id).is_none() {
+            self.done.lock().push(id);
+        }
     }
 
     /// Writes what waits, in one transaction.
@@ -82,7 +96,8 @@ impl Receipts {
             return Ok(());
         };
         let batch: Vec<Arc<Slip>> = self.waiting.lock().values().cloned().collect();
-        if batch.is_empty() {
+        let done = std::mem::take(&mut *self.done.lock());
+        if batch.is_empty() && done.is_empty() {
             return Ok(());
         }
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
@@ -101,6 +116,12 @@ impl Receipts {
                 ])
             })
             .map_err(sql)?;
+        }
+        for id in &done {
+            // Should the batch fail, the row stays until it expires: a redundant copy, no harm.
+            tx.prepare_cached("DELETE FROM receipts WHERE id = ?1")
+                .and_then(|mut s| s.execute([id.to_bytes().as_slice()]))
+                .map_err(sql)?;
         }
         if batches.is_multiple_of(SWEEP_EVERY) {
             sweep(&tx, now)?;
