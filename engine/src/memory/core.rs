@@ -132,7 +132,7 @@ impl Core {
 
     /// Lends working memory for a search.
     pub(crate) fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
-        let mut scratch = self.scratches.lock().pop().unwrap_or_else(Scratch::new);
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
         let result = work(&mut scratch);
         self.scratches.lock().push(scratch);
         result

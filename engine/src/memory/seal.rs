@@ -185,10 +185,18 @@ fn forget_expired(core: &Core) -> Result<()> {
     }
 }
 
-/// The right to seal, as long as it is held; `None` if another process has it.
-fn lease(core: &Core) -> Result<Option<Option<File>>> {
+/// The right to seal, as long as it is held.
+enum Lease {
+    /// Locked until the file is closed.
+    Held(#[allow(dead_code, reason = "held, not read")] File),
+    /// Nobody else can seal a store in memory.
+    NotNeeded,
+}
+
+/// Takes the right to seal; `None` if another process has it.
+fn lease(core: &Core) -> Result<Option<Lease>> {
     let Some(dir) = &core.dir else {
-        return Ok(Some(None));
+        return Ok(Some(Lease::NotNeeded));
     };
     let path = dir.join("seal.lock");
     let file = OpenOptions::new()
@@ -198,7 +206,7 @@ fn lease(core: &Core) -> Result<Option<Option<File>>> {
         .open(&path)
         .map_err(Error::io("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Some(file))),
+        Ok(()) => Ok(Some(Lease::Held(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
     }

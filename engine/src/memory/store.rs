@@ -63,12 +63,13 @@ impl Store {
     /// Fails with [`NotAStore`](crate::Error::NotAStore) where something else is,
     /// [`Mismatch`](crate::Error::Mismatch) if the options contradict what was fixed at creation,
     /// [`NewerSchema`](crate::Error::NewerSchema) if a newer Wisen wrote it.
+    #[allow(clippy::needless_pass_by_value, reason = "options are made for the call")]
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
         let core = Arc::new(open::open(path.as_ref(), &options)?);
         let store = Store { keeper: Keeper::new(core.clone()), core };
         store.core.view.catch_up(&store.core.db)?;
         // Writes of processes that were too short-lived to seal them add up.
-        store.seal_if_due()?;
+        store.seal_if_due();
         Ok(store)
     }
 
@@ -84,7 +85,7 @@ impl Store {
     pub fn remember_many(&self, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
         self.core.enter()?;
         let ids = remember::remember(&self.core, &memories)?;
-        self.seal_if_due()?;
+        self.seal_if_due();
         Ok(ids)
     }
 
@@ -93,7 +94,8 @@ impl Store {
     pub fn update(&self, id: MemoryId, change: Update) -> Result<()> {
         self.core.enter()?;
         remember::update(&self.core, id, &change)?;
-        self.seal_if_due()
+        self.seal_if_due();
+        Ok(())
     }
 
     /// Finds what fits: the memories near the query and those that worked in situations near it,
@@ -111,7 +113,7 @@ impl Store {
     pub fn report(&self, report: &Report) -> Result<ReportReply> {
         self.core.enter()?;
         let reply = report::report(&self.core, report)?;
-        self.seal_if_due()?;
+        self.seal_if_due();
         Ok(reply)
     }
 
@@ -238,11 +240,10 @@ impl Store {
     }
 
     /// Wakes the sealer if enough waits for it.
-    fn seal_if_due(&self) -> Result<()> {
+    fn seal_if_due(&self) {
         if seal::may_be_due(&self.core) {
             self.keeper.points_came();
         }
-        Ok(())
     }
 }
 
