@@ -14,6 +14,7 @@ use crate::segment::BuildParams;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
+use super::seal::Tally;
 use super::view::View;
 
 /// An open store.
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     /// Set to stop a build that is under way.
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
+    pub tally: Mutex<Tally>,
     closed: AtomicBool,
     opened_by: u32,
     scratches: Mutex<Vec<Scratch>>,
@@ -84,6 +86,7 @@ impl Core {
             counters: Counters::default(),
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
+            tally: Mutex::default(),
             closed: AtomicBool::new(false),
             opened_by: std::process::id(),
             scratches: Mutex::default(),

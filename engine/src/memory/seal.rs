@@ -27,12 +27,35 @@ const RATIO: i64 = 3;
 /// Memories whose time is over that are forgotten in one transaction.
 const EXPIRED_BATCH: usize = 1000;
 
+/// Points counted in the range of changes `(lo, hi]`, so that a longer range that begins there is
+/// counted from `hi` on.
+#[derive(Default)]
+pub(crate) struct Tally {
+    lo: i64,
+    hi: i64,
+    points: u64,
+}
+
 /// How many points are in no segment, at most.
 pub(crate) fn unsealed(core: &Core) -> Result<u64> {
     let segments = core.view.segments();
     core.db.snapshot(|conn| {
+        let mut total = 0;
         let seq = changes::last_seq(conn)?;
-        gaps(&segments, seq).into_iter().map(|(lo, hi)| changes::points_in(conn, lo, hi)).sum()
+        for (lo, hi) in gaps(&segments, seq) {
+            let mut tally = core.tally.lock();
+            if hi < seq {
+                total += changes::points_in(conn, lo, hi)?;
+                continue;
+            }
+            if tally.lo != lo || tally.hi > hi {
+                *tally = Tally { lo, hi: lo, points: 0 };
+            }
+            tally.points += changes::points_in(conn, tally.hi, hi)?;
+            tally.hi = hi;
+            total += tally.points;
+        }
+        Ok(total)
     })
 }
 
