@@ -76,6 +76,11 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
     if let Some(key) = &memory.key
         && let Some(row) = memories::by_key(tx.conn, namespace, key)?
     {
+        if row.status == LIVE && row.expires_at.is_some_and(|at| at <= tx.now) {
+            // Its time is over and no seal has swept it yet: the key is free again.
+            memories::forget(tx, row)?;
+            return store(tx, memory, metadata);
+        }
         return if is_same(tx, &row, memory, metadata)? {
             Ok((row.id, None))
         } else {
