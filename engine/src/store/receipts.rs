@@ -4,7 +4,7 @@
 //! A kill may cost the last batch of receipts that nobody has reported on yet, and nothing else.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ pub(crate) struct Receipts {
     /// With the number of batches written. `None` in a store opened read-only, which issues no
     /// receipts, and once closed.
     conn: Mutex<Option<(Connection, u32)>>,
+    /// Its file; `None` for a store in memory.
+    file: Option<PathBuf>,
+    busy: Duration,
     waiting: Mutex<HashMap<ReceiptId, Arc<Slip>>>,
     /// Written receipts that are to be deleted with the next batch.
     done: Mutex<Vec<ReceiptId>>,
@@ -52,28 +55,40 @@ pub(crate) struct Receipts {
 impl Receipts {
     /// Opens or creates the receipts beside the store in `dir`; `None`: in memory.
     pub(crate) fn open(dir: Option<&Path>, read_only: bool, busy: Duration) -> Result<Self> {
-        let conn = match dir {
+        let file = dir.map(|dir| dir.join("receipts.db"));
+        let conn = match &file {
             _ if read_only => None,
             None => Some(Connection::open_in_memory().and_then(|conn| ready(conn, busy)).map_err(sql)?),
-            Some(dir) => {
-                let file = dir.join("receipts.db");
-                let open = || Connection::open(&file).and_then(|conn| ready(conn, busy)).map_err(sql);
-                match open() {
-                    // Disposable: what cannot be read is put aside and begun anew.
-                    Err(Error::NotAStore { .. } | Error::Corrupt { .. }) => {
-                        let aside = dir.join("receipts.db.damaged");
-                        std::fs::rename(&file, &aside).map_err(Error::io("put aside", &file))?;
-                        Some(open()?)
-                    }
-                    other => Some(other?),
-                }
-            }
+            Some(file) => match connect(file, busy) {
+                Err(error) if is_damage(&error) => Some(begin_anew(file, busy)?),
+                other => Some(other?),
+            },
         };
         Ok(Self {
             conn: Mutex::new(conn.map(|conn| (conn, 0))),
+            file,
+            busy,
             waiting: Mutex::default(),
             done: Mutex::default(),
         })
+    }
+
+    /// Runs `work` on the connection. Receipts are disposable: if they turn out to be damaged, they
+    /// are put aside and begun anew, and `work` runs again.
+    fn with_conn<T>(
+        &self,
+        held: &mut (Connection, u32),
+        work: impl Fn(&mut (Connection, u32)) -> Result<T>,
+    ) -> Result<T> {
+        match (work(held), &self.file) {
+            (Err(error), Some(file)) if is_damage(&error) => {
+                // Closes the damaged file.
+                held.0 = Connection::open_in_memory().map_err(sql)?;
+                held.0 = begin_anew(file, self.busy)?;
+                work(held)
+            }
+            (result, _) => result,
+        }
     }
 
     /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
@@ -92,7 +107,7 @@ impl Receipts {
     /// Writes what waits, in one transaction.
     pub(crate) fn flush(&self, now: Timestamp) -> Result<()> {
         let mut guard = self.conn.lock();
-        let Some((conn, batches)) = &mut *guard else {
+        let Some(held) = &mut *guard else {
             return Ok(());
         };
         let batch: Vec<Arc<Slip>> = self.waiting.lock().values().cloned().collect();
@@ -100,8 +115,20 @@ impl Receipts {
         if batch.is_empty() && done.is_empty() {
             return Ok(());
         }
+        self.with_conn(held, |held| Self::write(held, &batch, &done, now))?;
+        let mut waiting = self.waiting.lock();
+        batch.iter().for_each(|slip| drop(waiting.remove(&slip.id)));
+        Ok(())
+    }
+
+    fn write(
+        (conn, batches): &mut (Connection, u32),
+        batch: &[Arc<Slip>],
+        done: &[ReceiptId],
+        now: Timestamp,
+    ) -> Result<()> {
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
-        for slip in &batch {
+        for slip in batch {
             let shown: Vec<u8> = encode_ids(&slip.shown);
             let vector: &[u8] = bytemuck::cast_slice(&slip.vector);
             tx.prepare_cached(
@@ -117,7 +144,7 @@ impl Receipts {
             })
             .map_err(sql)?;
         }
-        for id in &done {
+        for id in done {
             // Should the batch fail, the row stays until it expires: a redundant copy, no harm.
             tx.prepare_cached("DELETE FROM receipts WHERE id = ?1")
                 .and_then(|mut s| s.execute([id.to_bytes().as_slice()]))
@@ -128,8 +155,6 @@ impl Receipts {
         }
         tx.commit().map_err(sql)?;
         *batches = batches.wrapping_add(1);
-        let mut waiting = self.waiting.lock();
-        batch.iter().for_each(|slip| drop(waiting.remove(&slip.id)));
         Ok(())
     }
 
@@ -143,10 +168,14 @@ impl Receipts {
         if let Some(slip) = self.waiting.lock().get(&id) {
             return Ok(Some(Slip::clone(slip)));
         }
-        let guard = self.conn.lock();
-        let Some((conn, _)) = &*guard else {
+        let mut guard = self.conn.lock();
+        let Some(held) = &mut *guard else {
             return Ok(None);
         };
+        self.with_conn(held, |(conn, _)| Self::read(conn, id))
+    }
+
+    fn read(conn: &Connection, id: ReceiptId) -> Result<Option<Slip>> {
         let row = conn
             .prepare_cached("SELECT vector, query_text, shown FROM receipts WHERE id = ?1")
             .and_then(|mut s| {
@@ -166,6 +195,33 @@ impl Receipts {
         })
         .transpose()
     }
+}
+
+fn connect(file: &Path, busy: Duration) -> Result<Connection> {
+    Connection::open(file).and_then(|conn| ready(conn, busy)).map_err(sql)
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::NotAStore { .. } | Error::Corrupt { .. })
+}
+
+/// Puts a damaged file aside and begins a new one. Its log goes: it would be played into the new file.
+fn begin_anew(file: &Path, busy: Duration) -> Result<Connection> {
+    let named = |end: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    for path in [named("-wal"), named("-shm")] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    std::fs::rename(file, named(".damaged")).map_err(Error::io("put aside", file))?;
+    connect(file, busy)
 }
 
 fn ready(conn: Connection, busy: Duration) -> rusqlite::Result<Connection> {
