@@ -257,6 +257,15 @@ impl Db {
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
                 identity::set_meta(tx.conn, "lost_changes", before + lost)?;
                 tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
+                // A copy made before the first row of a table has no entry for it.
+                tx.conn
+                    .execute(
+                        "INSERT INTO sqlite_sequence(name, seq) SELECT name, ?1 FROM sqlite_schema
+                         WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'
+                           AND name NOT IN (SELECT name FROM sqlite_sequence)",
+                        [lost],
+                    )
+                    .map_err(sql)?;
                 self.control.word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
             }
             Ok(())
