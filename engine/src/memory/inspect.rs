@@ -133,6 +133,10 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
         }
+        match reports::check_grounds(conn) {
+            Ok(faults) => found.faults.extend(faults),
+            Err(error) => found.faults.push(error.to_string()),
+        }
         verify_cells(conn, &mut found)
     })?;
     for loaded in core.view.segments().iter() {

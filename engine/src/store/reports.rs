@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Credit, Sums};
 
-use super::cells::{intern_situation, shift};
+use super::cells::{intern_situation, shift, situation};
 use super::db::{Tx, sql};
 use super::memories::{self, LIVE};
 use super::names::intern_principal;
@@ -258,6 +258,40 @@ pub(crate) fn check_all(conn: &Connection) -> Result<u64> {
     Row::load_where(conn, "?1 = 1", 1).map(|rows| rows.len() as u64)
 }
 
+/// Checks what reports rest on: situations, copies of receipts, experiences. One sentence for each
+/// row at fault.
+pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
+    let numbers = |text: &str| -> Result<Vec<(i64, i64)>> {
+        let mut statement = conn.prepare(text).map_err(sql)?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(sql)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(sql)
+    };
+    let mut faults = Vec::new();
+    let mut note = |checked: Result<()>| match checked {
+        Err(Error::Corrupt { what }) => {
+            faults.push(what);
+            Ok(())
+        }
+        other => other,
+    };
+    for (id, _) in numbers("SELECT id, 0 FROM situations ORDER BY id")? {
+        note(situation(conn, id).map(|_| ()))?;
+    }
+    for (report, memory) in numbers("SELECT report, memory FROM experiences ORDER BY report, memory")? {
+        note(load_experience(conn, report, memory).map(|_| ()))?;
+    }
+    let mut statement = conn.prepare("SELECT id FROM receipts").map_err(sql)?;
+    let rows = statement.query_map([], |r| r.get::<_, Vec<u8>>(0)).map_err(sql)?;
+    for id in rows {
+        let id: Result<[u8; 16], _> = id.map_err(sql)?.try_into();
+        note(match id {
+            Ok(id) => load_receipt(conn, &id).map(|_| ()),
+            Err(_) => Err(Error::corrupt("a receipt id is not 16 bytes long")),
+        })?;
+    }
+    Ok(faults)
+}
+
 /// Sums per (memory, situation), computed anew from the experiences of live memories.
 pub(crate) fn recompute(conn: &Connection) -> Result<Vec<((i64, i64), Sums)>> {
     let mut statement = conn
@@ -287,33 +321,41 @@ struct Bound {
     shown: Vec<u64>,
 }
 
-/// The copy of a receipt in this database, made from `slip` if there is none yet.
-fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>> {
-    let bytes = id.to_bytes();
-    let sum = |situation: i64, text: Option<&[u8]>, shown: &[u8]| {
-        RowSum::new("receipts").bytes(&bytes).int(situation).blob(text).bytes(shown)
-    };
-    let found = tx
-        .conn
+fn receipt_sum(id: &[u8; 16], situation: i64, text: Option<&[u8]>, shown: &[u8]) -> RowSum {
+    RowSum::new("receipts").bytes(id).int(situation).blob(text).bytes(shown)
+}
+
+/// The copy of a receipt in this database.
+fn load_receipt(conn: &Connection, id: &[u8; 16]) -> Result<Option<Bound>> {
+    let found = conn
         .prepare_cached("SELECT situation, query_text, shown, checksum FROM receipts WHERE id = ?1")
         .and_then(|mut s| {
-            s.query_row([bytes.as_slice()], |r| {
+            s.query_row([id.as_slice()], |r| {
                 let (situation, text): (i64, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
                 Ok((situation, text, r.get::<_, Vec<u8>>(2)?, r.get::<_, i64>(3)?))
             })
             .optional()
         })
         .map_err(sql)?;
-    if let Some((situation, text, shown, checksum)) = found {
-        sum(situation, text.as_deref(), &shown).check(checksum, 0)?;
-        return Ok(Some(Bound { situation, shown: decode_ids(&shown)? }));
+    let Some((situation, text, shown, checksum)) = found else {
+        return Ok(None);
+    };
+    receipt_sum(id, situation, text.as_deref(), &shown).check(checksum, 0)?;
+    Ok(Some(Bound { situation, shown: decode_ids(&shown)? }))
+}
+
+/// The copy of a receipt in this database, made from `slip` if there is none yet.
+fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>> {
+    let bytes = id.to_bytes();
+    if let Some(bound) = load_receipt(tx.conn, &bytes)? {
+        return Ok(Some(bound));
     }
     let Some(slip) = slip else {
         return Ok(None);
     };
     let situation = intern_situation(tx, &slip.vector)?;
     let (text, shown) = (slip.text.as_deref().map(pack), encode_ids(&slip.shown));
-    let checksum = sum(situation, text.as_deref(), &shown).finish();
+    let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown).finish();
     tx.conn
         .prepare_cached(
             "INSERT INTO receipts(id, situation, query_text, shown, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
