@@ -125,7 +125,6 @@ impl CodeTable {
 
     /// The code of a node, padded.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(crate) fn code(&self, node: u32) -> &[u8] {
         &self.bytes[node as usize * self.span..][..self.span]
     }
@@ -136,7 +135,6 @@ impl CodeTable {
 
     /// Squared distance; 0 for equal codes, never negative.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn distance<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
         (self.flat(kernel, a, b) + self.rise(a, b)).max(0.0)
     }
@@ -144,7 +142,6 @@ impl CodeTable {
     /// What a search for the vector of `a` orders `b` by, higher is better: minus the squared distance, or
     /// for the inner product twice that less the squared length of `a`.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn likeness<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
         let flat = self.flat(kernel, a, b).max(0.0);
         if self.lengths.is_empty() { -flat } else { self.lengths[b as usize] - flat }
@@ -156,7 +153,6 @@ impl CodeTable {
     }
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     fn flat<K: Kernel>(&self, kernel: K, a: u32, b: u32) -> f32 {
         match self.kind {
             CodeKind::F32 => squared_distance(self.code(a), self.code(b)),
@@ -169,7 +165,6 @@ impl CodeTable {
     }
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     fn rise(&self, a: u32, b: u32) -> f32 {
         if self.heights.is_empty() {
             return 0.0;
@@ -202,7 +197,6 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     fn row(&self, node: u32, level: u8) -> &[AtomicU32] {
         if level == 0 {
             &self.ground[node as usize * 2 * self.m..][..2 * self.m]
@@ -213,7 +207,6 @@ impl Builder<'_> {
 
     /// Links `from` to `to`; a full row is chosen anew by the diversity rule.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "compiled for each kernel")]
     fn link<K: Kernel>(&self, kernel: K, level: u8, from: u32, to: u32, distance: f32, room: &mut Room) {
         let _guard = self.locks[from as usize].lock();
         let row = self.row(from, level);
@@ -242,7 +235,6 @@ impl Builder<'_> {
 
     /// Algorithm 1.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "compiled for each kernel")]
     fn insert<K: Kernel>(&self, kernel: K, node: u32, worker: &mut Worker) {
         let level = self.levels[node as usize];
         let mut top = self.top.lock();
@@ -304,7 +296,6 @@ struct BuildLayer<'a, K> {
     query: &'a [u8],
 }
 
-#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
 impl<K: Kernel> Layer for BuildLayer<'_, K> {
     #[inline(always)]
     fn each(&self, node: u32, mut f: impl FnMut(u32)) {
@@ -425,8 +416,8 @@ pub(crate) fn build(
         return Err(Cancelled);
     }
     let mut graph = finish(builder);
-    repair(table, &mut graph, m, pool);
-    Ok(graph)
+    repair(table, &mut graph, m, pool, cancel);
+    if cancel.load(Relaxed) { Err(Cancelled) } else { Ok(graph) }
 }
 
 /// Turns the atomics into rows, and the upper layers into records, the highest first.

@@ -4,6 +4,10 @@
 //! Works on views of bytes and knows neither files nor where the bytes live:
 //! `build` makes a graph, `repair` links in what a search could not reach, `walk` is the one traversal
 //! that building and searching share, `search` answers a query, `scan` answers it exactly.
+#![allow(
+    clippy::inline_always,
+    reason = "hot loops are compiled as a whole for each kernel: what is not inlined loses its instructions"
+)]
 
 mod build;
 mod pool;
@@ -18,7 +22,7 @@ mod tail;
 mod view;
 mod walk;
 
-pub(crate) use build::{BuildParams, BuiltGraph, Cancelled, CodeTable, build};
+pub(crate) use build::{BuildParams, BuiltGraph, CodeTable, build};
 pub(crate) use query::{Accept, DEFAULT_WIDTH, Effort, Found, Scratch};
 pub(crate) use repair::reachable;
 pub(crate) use sample::{CodeBlock, Coded};

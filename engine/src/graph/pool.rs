@@ -2,7 +2,6 @@
 
 /// Maps a score (higher is better) to a number that sorts the best first; total over all bit patterns.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "hot loop")]
 pub(super) fn rank_of(score: f32) -> u32 {
     let bits = score.to_bits();
     // Ascending order of f32 as u32, then turned round.
@@ -22,7 +21,6 @@ pub(super) struct Entry(u64);
 
 impl Entry {
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn new(score: f32, node: u32) -> Entry {
         Entry((u64::from(rank_of(score)) << 32) | (u64::from(node) << 1))
     }
@@ -65,14 +63,12 @@ impl Pool {
 
     /// Marks the entry at `at` as expanded.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn expand(&mut self, at: usize) {
         self.entries[at].0 |= 1;
     }
 
     /// Inserts a node that was never inserted before; its place, or `usize::MAX` if it is not among the best.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn insert(&mut self, entry: Entry) -> usize {
         if self.is_full() {
             if self.entries.last().is_none_or(|&worst| worst < entry) {
@@ -108,7 +104,6 @@ impl Visited {
 
     /// True the first time.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(super) fn insert(&mut self, node: u32) -> bool {
         let stamp = &mut self.stamps[node as usize];
         let first = *stamp != self.now;

@@ -4,7 +4,6 @@
 /// to `cap`. `candidates` are (distance to the base, node), sorted ascending. A candidate as far from a
 /// kept one as from the base is kept, so that equal points do not cut one another off.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "compiled for each kernel")]
 pub(super) fn select_diverse(
     candidates: &[(f32, u32)],
     cap: usize,
@@ -16,7 +15,15 @@ pub(super) fn select_diverse(
         if kept.len() >= cap {
             break;
         }
-        if kept.iter().all(|&(_, k)| distance(node, k) >= d) {
+        // A loop, as the closure of an iterator would not be compiled for the kernel.
+        let mut diverse = true;
+        for &(_, k) in &*kept {
+            if distance(node, k) < d {
+                diverse = false;
+                break;
+            }
+        }
+        if diverse {
             kept.push((d, node));
         }
     }

@@ -1,5 +1,7 @@
 //! After the build: linking in what no walk from the entry point reaches, and what a search misses.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use rayon::prelude::*;
 
 use crate::vector::{Kernel, Task, dispatch};
@@ -41,8 +43,15 @@ pub(crate) fn reachable(nodes: u32, entry: u32, links: impl Fn(u32, &mut dyn FnM
 }
 
 /// Makes every node reachable from the entry point on layer 0 and, but for a rare rest, found by a narrow
-/// search for its own vector. Counts what it did in the graph. `m` is the M of the graph.
-pub(super) fn repair(table: &CodeTable, graph: &mut BuiltGraph, m: usize, pool: &rayon::ThreadPool) {
+/// search for its own vector. Counts what it did in the graph. `m` is the M of the graph. Ends early, with
+/// some of that undone, when `cancel` is set.
+pub(super) fn repair(
+    table: &CodeTable,
+    graph: &mut BuiltGraph,
+    m: usize,
+    pool: &rayon::ThreadPool,
+    cancel: &AtomicBool,
+) {
     let mut mending = Mending {
         parent: vec![NO_LINK; table.len()],
         reached: Vec::with_capacity(table.len()),
@@ -56,12 +65,12 @@ pub(super) fn repair(table: &CodeTable, graph: &mut BuiltGraph, m: usize, pool: 
         // by inner product ends among long vectors, which need not be near one another. (The two kinds of
         // links: Liu et al. 2020, "Understanding and improving proximity graph based maximum inner product
         // search", section 4.)
-        for (node, links) in trials(table, graph, &mending, pool, Learn::Largest) {
+        for (node, links) in trials(table, graph, &mending, pool, Learn::Largest, cancel) {
             mending.favour(node, &links);
         }
     }
     for _ in 0..ROUNDS {
-        let missed = trials(table, graph, &mending, pool, Learn::Missed);
+        let missed = trials(table, graph, &mending, pool, Learn::Missed, cancel);
         if missed.is_empty() {
             break;
         }
@@ -149,11 +158,12 @@ struct Around<'a, K> {
     inner: bool,
 }
 
-#[allow(clippy::inline_always, reason = "compiled for each kernel")]
 impl<K: Kernel> Layer for Around<'_, K> {
     #[inline(always)]
-    fn each(&self, node: u32, f: impl FnMut(u32)) {
-        self.mending.row(node).iter().copied().for_each(f);
+    fn each(&self, node: u32, mut f: impl FnMut(u32)) {
+        for &n in self.mending.row(node) {
+            f(n);
+        }
     }
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
@@ -179,12 +189,15 @@ struct AboveAround<'a, K> {
     m: usize,
 }
 
-#[allow(clippy::inline_always, reason = "compiled for each kernel")]
 impl<K: Kernel> Layer for AboveAround<'_, K> {
     #[inline(always)]
-    fn each(&self, record: u32, f: impl FnMut(u32)) {
-        let row = &self.links[record as usize * self.m..][..self.m];
-        row.iter().copied().take_while(|&n| n != NO_LINK).for_each(f);
+    fn each(&self, record: u32, mut f: impl FnMut(u32)) {
+        for &n in &self.links[record as usize * self.m..][..self.m] {
+            if n == NO_LINK {
+                break;
+            }
+            f(n);
+        }
     }
     #[inline(always)]
     fn score(&self, record: u32) -> f32 {
@@ -257,6 +270,7 @@ fn trials(
     mending: &Mending,
     pool: &rayon::ThreadPool,
     learn: Learn,
+    cancel: &AtomicBool,
 ) -> Vec<(u32, Vec<u32>)> {
     let share = (table.len() as u32).div_ceil(4 * pool.current_num_threads() as u32).max(256);
     let starts: Vec<u32> = (0..table.len() as u32).step_by(share as usize).collect();
@@ -265,7 +279,7 @@ fn trials(
             .into_par_iter()
             .map(|from| {
                 let nodes = from..(from + share).min(table.len() as u32);
-                dispatch(Trials { table, graph, mending, learn, nodes })
+                dispatch(Trials { table, graph, mending, learn, nodes, cancel })
             })
             .flatten_iter()
             .collect()
@@ -278,6 +292,7 @@ struct Trials<'a> {
     mending: &'a Mending,
     learn: Learn,
     nodes: std::ops::Range<u32>,
+    cancel: &'a AtomicBool,
 }
 
 impl Task for Trials<'_> {
@@ -285,12 +300,15 @@ impl Task for Trials<'_> {
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Self::Out {
-        let Trials { table, graph, mending, learn, nodes } = self;
+        let Trials { table, graph, mending, learn, nodes, cancel } = self;
         let m = mending.slots / 2;
         let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Vec::new());
         let (mut near, mut kept) = (Vec::new(), Vec::new());
         let mut learnt = Vec::new();
         for node in nodes {
+            if cancel.load(Relaxed) {
+                break;
+            }
             let around = Around { table, mending, kernel, node, inner: true };
             let mut at = (graph.entry, around.score(graph.entry));
             if !graph.counts.is_empty() {

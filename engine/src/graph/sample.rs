@@ -106,7 +106,7 @@ mod tests {
                 CodeBlock::of(coded.iter()).similarities(
                     &probe,
                     false,
-                    &mut Scratch::new(),
+                    &mut Scratch::default(),
                     &mut Effort::default(),
                     &mut near,
                 );

@@ -34,11 +34,6 @@ impl TailRow {
     pub(crate) fn vector(&self) -> &[f32] {
         &self.vector
     }
-
-    /// Bytes this row takes on the heap.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<TailRow>() + self.vector.len() * 4 + self.code.len()
-    }
 }
 
 struct FirstPass<'a, I> {

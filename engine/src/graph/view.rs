@@ -1,6 +1,6 @@
 //! A space as the search sees it: views of bytes, validated by whoever made them.
 
-use crate::vector::{CodeKind, CodeMeta, Kernel, Metric, Scorer, prefetch};
+use crate::vector::{CodeKind, CodeMeta, Kernel, Scorer, prefetch};
 
 use super::walk::Layer;
 
@@ -88,7 +88,6 @@ impl<'a> Owners<'a> {
 /// neighbours at worst.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
-    pub metric: Metric,
     pub layout: Layout,
     pub nodes: u32,
     /// Links per record of the upper layers; 0 without a graph.
@@ -105,7 +104,6 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     fn block(&self, node: u32) -> &'a [u8] {
         let at = node as usize * self.layout.stride;
         &self.blocks[at..at + self.layout.stride]
@@ -113,21 +111,18 @@ impl<'a> View<'a> {
 
     /// The bytes the kernels read.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(crate) fn code(&self, node: u32) -> &'a [u8] {
         &self.block(node)[self.layout.code_at..self.layout.code_at + self.layout.code_span]
     }
 
     /// The code's metadata.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(crate) fn meta(&self, node: u32) -> &'a CodeMeta {
         bytemuck::from_bytes(&self.block(node)[self.layout.meta_at..self.layout.meta_at + 16])
     }
 
     /// The links of a node on layer 0, with [`NO_LINK`] in unused places.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "hot loop")]
     pub(crate) fn row(&self, node: u32) -> &'a [u32] {
         bytemuck::cast_slice(&self.block(node)[..self.layout.slots * 4])
     }
@@ -146,7 +141,6 @@ pub(super) struct Ground<'a, K: Kernel> {
     pub kernel: K,
 }
 
-#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
 impl<K: Kernel> Layer for Ground<'_, K> {
     #[inline(always)]
     fn each(&self, node: u32, mut f: impl FnMut(u32)) {
@@ -182,7 +176,6 @@ pub(super) struct Above<'a, K: Kernel> {
     pub links: &'a [u32],
 }
 
-#[allow(clippy::inline_always, reason = "hot loop, compiled for each kernel")]
 impl<K: Kernel> Layer for Above<'_, K> {
     #[inline(always)]
     fn each(&self, record: u32, mut f: impl FnMut(u32)) {
@@ -202,7 +195,9 @@ impl<K: Kernel> Layer for Above<'_, K> {
     }
 
     #[inline(always)]
-    fn prefetch(&self, _record: u32) {}
+    fn prefetch(&self, record: u32) {
+        self.ground.prefetch(self.ground.view.upper.nodes[record as usize]);
+    }
 
     #[inline(always)]
     fn prefetch_links(&self, _record: u32) {}

@@ -7,7 +7,8 @@ const AHEAD: usize = 4;
 
 /// One layer of a graph as a walk sees it: links, and scores against the walk's target.
 pub(super) trait Layer {
-    /// Calls `f` with every neighbour of `node`, all below the node count.
+    /// Calls `f` with every neighbour of `node`, all below the node count. A plain loop: closures handed to
+    /// iterators are not compiled for the kernel.
     fn each(&self, node: u32, f: impl FnMut(u32));
     /// Similarity (higher is better) of `node` to the target.
     fn score(&self, node: u32) -> f32;
@@ -21,7 +22,6 @@ pub(super) trait Layer {
 /// in it, which have to be marked in `visited`. Every node is scored at most once, so the walk ends on any
 /// links. Returns the number of nodes scored and of rows read.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "compiled for each kernel")]
 pub(super) fn walk<L: Layer>(
     layer: &L,
     pool: &mut Pool,
@@ -64,10 +64,10 @@ pub(super) fn walk<L: Layer>(
 /// Greedy descent on one layer (Algorithm 5's search with ef = 1): follows the best neighbour while that
 /// improves the score. Ends because the score strictly rises. Returns where it ended and its score.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "compiled for each kernel")]
 pub(super) fn descend<L: Layer>(layer: &L, mut node: u32, mut score: f32, scored: &mut u64) -> (u32, f32) {
     loop {
         let from = node;
+        layer.each(from, |n| layer.prefetch(n));
         layer.each(from, |n| {
             *scored += 1;
             let s = layer.score(n);

@@ -91,7 +91,7 @@ mod tests {
     fn drawn(sample: &mut Sample) -> Vec<u64> {
         let probe = Probe::new(Metric::Dot, &[1.0]);
         let mut similarities = Vec::new();
-        let (mut scratch, mut effort) = (Scratch::new(), Effort::default());
+        let (mut scratch, mut effort) = (Scratch::default(), Effort::default());
         sample.draw().similarities(&probe, false, &mut scratch, &mut effort, &mut similarities);
         similarities.into_iter().map(|s| s as u64).collect()
     }

@@ -94,11 +94,17 @@ mod tests {
         let parts: Vec<Sums> =
             (0..50).map(|i| Sums::of(Credit::share(1 + i % 3, 1 + i % 4), i as f64 / 50.0)).collect();
         let mut forward = Sums::default();
-        parts.iter().for_each(|p| forward.add(*p));
+        for p in &parts {
+            forward.add(*p);
+        }
         let mut backward = Sums::default();
-        parts.iter().rev().for_each(|p| backward.add(*p));
+        for p in parts.iter().rev() {
+            backward.add(*p);
+        }
         assert_eq!(forward, backward);
-        parts.iter().for_each(|p| forward.subtract(*p));
+        for p in &parts {
+            forward.subtract(*p);
+        }
         assert_eq!(forward, Sums::default());
     }
 }

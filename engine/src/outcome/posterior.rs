@@ -188,8 +188,8 @@ mod tests {
         assert!((score - (alpha.ln() - beta.ln())).abs() < 1e-9);
         assert!((evidence.successes - 2.0 * k(0.8)).abs() < 1e-9);
         assert_eq!(evidence.reports, 6);
-        assert!(evidence.supporting.is_some_and(|p| p.similarity == 0.8));
-        assert!(evidence.contradicting.is_some_and(|p| p.similarity == 0.5));
+        assert!(evidence.supporting.is_some_and(|p| (p.similarity - 0.8).abs() < 1e-9));
+        assert!(evidence.contradicting.is_some_and(|p| (p.similarity - 0.5).abs() < 1e-9));
     }
 
     #[test]

@@ -56,14 +56,6 @@ impl Control {
         }
     }
 
-    /// Makes the words durable, as far as they have a file.
-    pub(crate) fn flush(&self) -> std::io::Result<()> {
-        match &self.words {
-            Words::Map(map) => map.flush(),
-            Words::Heap(_) => Ok(()),
-        }
-    }
-
     fn map(path: &Path, file: &File, words: usize, shared: bool) -> Result<Control> {
         let len = file.metadata().map_err(Error::io("inspect", path))?.len();
         if len != words as u64 * 8 {
@@ -117,7 +109,6 @@ mod tests {
         assert_eq!(reader.word(15).load(SeqCst), 7);
         reader.word(3).store(9, SeqCst);
         assert_eq!(a.word(3).load(SeqCst), 0, "a reader's store stays its own");
-        a.flush().expect("flushes");
         assert_eq!(std::fs::read_dir(dir.path()).expect("lists").count(), 1, "no temporary file stays");
     }
 

@@ -68,6 +68,8 @@
 //! the code misses of it. Zeros up to a multiple of 64. In the upper section links are record numbers; the
 //! records are sorted by descending level, so that the records of a layer are the first `counts[layer - 1]`.
 
+#![allow(clippy::doc_markdown, reason = "field names in the tables are read by a test")]
+
 use bytemuck::{Pod, Zeroable};
 
 /// The first eight bytes.

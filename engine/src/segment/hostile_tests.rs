@@ -28,13 +28,13 @@ fn small() -> Vec<u8> {
 /// Answers to fixed queries, with and without a graph.
 fn answers(segment: &Segment) -> Result<Vec<Found>, SegmentFault> {
     let mut random = Random::new(12);
-    let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+    let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
     for _ in 0..3 {
         let probe = Probe::new(Metric::L2, &random.vector(DIM));
         for namespace in [0, 3] {
             if let Some(space) = segment.space(namespace, SpaceKind::Memories) {
                 space.search(&probe, 3, 6, Accept::All, &mut scratch, &mut effort, &mut out)?;
-                let test = |id: u64| id % 2 == 0;
+                let test = |id: u64| id.is_multiple_of(2);
                 space.search(&probe, 2, 6, Accept::Test(&test), &mut scratch, &mut effort, &mut out)?;
             }
         }

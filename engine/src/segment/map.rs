@@ -35,6 +35,7 @@ impl Bytes {
     }
 
     /// Copies bytes to where they are aligned.
+    #[allow(clippy::needless_pass_by_value, reason = "the caller has no use for the unaligned bytes")]
     pub(crate) fn heap(bytes: Vec<u8>) -> Bytes {
         Bytes::Heap(AlignedBytes::from(&*bytes))
     }
@@ -68,15 +69,11 @@ impl SharedWords {
     }
 
     /// The `i`-th word.
+    #[allow(clippy::cast_ptr_alignment, reason = "maps begin at a page")]
     pub(super) fn word(&self, i: usize) -> &std::sync::atomic::AtomicU64 {
         assert!(i < self.map.len() / 8, "word {i} of {}", self.map.len() / 8);
         // SAFETY: maps begin at a page, so word i is aligned; it lies within the map, which lives as long as
         // self; the pages are writable; and every access in every process goes through an atomic.
         unsafe { std::sync::atomic::AtomicU64::from_ptr(self.map.as_ptr().cast::<u64>().cast_mut().add(i)) }
-    }
-
-    /// Writes the words back to the file's storage.
-    pub(super) fn flush(&self) -> std::io::Result<()> {
-        self.map.flush()
     }
 }

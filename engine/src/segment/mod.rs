@@ -27,8 +27,7 @@ pub(crate) use fault::SegmentFault;
 pub(crate) use format::SpaceKind;
 pub(crate) use map::Bytes;
 pub(crate) use read::{Expect, Segment};
-pub(crate) use space::Space;
-pub(crate) use verify::{SegmentReport, verify};
-pub(crate) use write::{BuildReport, SegmentHeader, SpaceInput, write_segment};
+pub(crate) use verify::verify;
+pub(crate) use write::{SegmentHeader, SpaceInput, write_segment};
 
 pub(crate) use crate::graph::BuildParams;

@@ -87,11 +87,13 @@ impl Segment {
     }
 
     /// The segment covers the changes after this one...
+    #[cfg(test)]
     pub(crate) fn seq_lo(&self) -> u64 {
         self.header.seq_lo
     }
 
     /// ...up to and including this one.
+    #[cfg(test)]
     pub(crate) fn seq_hi(&self) -> u64 {
         self.header.seq_hi
     }
@@ -172,7 +174,8 @@ fn check_sections(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
     for s in Section::ALL {
         let e = &header.sections[s as usize];
         let fits = e.offset.checked_add(e.length).is_some_and(|end| end <= header.length);
-        if e.kind != s as u32 + 1 || e.offset % ALIGN != 0 || e.offset < HEADER_LEN as u64 || !fits {
+        if e.kind != s as u32 + 1 || !e.offset.is_multiple_of(ALIGN) || e.offset < HEADER_LEN as u64 || !fits
+        {
             return Err(SegmentFault::inconsistent("header", format!("the place of the {}", s.name())));
         }
         if s != Section::Vectors && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum {
@@ -214,7 +217,7 @@ impl Cursor {
 /// Finds each space's parts from the directory.
 fn lay_out(bytes: &[u8], header: &Header) -> Result<Vec<Parts>, SegmentFault> {
     let e = &header.sections[Section::Directory as usize];
-    if e.length % size_of::<DirectoryEntry>() as u64 != 0 {
+    if !e.length.is_multiple_of(size_of::<DirectoryEntry>() as u64) {
         return Err(SegmentFault::inconsistent("directory", "its length is no multiple of an entry's"));
     }
     let count = e.length as usize / size_of::<DirectoryEntry>();

@@ -15,7 +15,7 @@ const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Dot, Metric::L2];
 
 fn find(segment: &Segment, metric: Metric, query: &[f32], want: usize, accept: Accept<'_>) -> Vec<Found> {
     let space = segment.space(0, SpaceKind::Memories).expect("the space is there");
-    let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+    let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
     space
         .search(&Probe::new(metric, query), want, 64, accept, &mut scratch, &mut effort, &mut out)
         .expect("the segment is whole");
@@ -70,12 +70,13 @@ fn an_exact_scan_is_brute_force() {
                 .zip(data.vectors.chunks_exact(dim))
                 .map(|(&id, v)| TailRow::new(metric, id, v))
                 .collect();
-            for i in 0..20 {
-                let query = metric.prepare(&random.near(&rows[i], 0.1)).expect("finite");
+            for row in &rows[..20] {
+                let query = metric.prepare(&random.near(row, 0.1)).expect("finite");
                 for want in [1, 10, 599, 600, 700] {
                     let truth = brute(&data, dim, &query, want, |_| true);
                     assert_eq!(find(&segment, metric, &query, want, Accept::All), truth, "{metric:?} {dim}");
-                    let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+                    let (mut scratch, mut effort, mut out) =
+                        (Scratch::default(), Effort::default(), Vec::new());
                     let probe = Probe::new(metric, &query);
                     scan_rows(&probe, tail.iter(), want, Accept::All, &mut scratch, &mut effort, &mut out);
                     assert_eq!(out, truth, "tail, {metric:?} {dim}");
@@ -92,7 +93,7 @@ fn a_graph_finds_nearly_all_of_clustered_and_of_random_data() {
     let centres: Vec<Vec<f32>> = (0..60).map(|_| random.vector(dim)).collect();
     let clustered: Vec<Vec<f32>> = (0..6000).map(|i| random.near(&centres[i / 100], 0.15)).collect();
     let scattered: Vec<Vec<f32>> = (0..6000).map(|_| random.vector(dim)).collect();
-    for (name, rows, floor) in [("clustered", &clustered, 0.97), ("random", &scattered, 0.85)] {
+    for (name, rows, floor) in [("clustered", &clustered, 0.97), ("random", &scattered, 0.94)] {
         for metric in METRICS {
             let data = input(metric, 0, rows);
             let params = BuildParams { m: 16, ef_construction: 120, ..params() };
@@ -173,7 +174,7 @@ fn filters_return_as_many_as_there_are() {
         let data = input(metric, 0, &rows);
         let segment = open(write(dim, vec![data.clone()], &params(), 2), dim);
         for keep in [2u64, 7, 50, 900, 6000] {
-            let ok = |id: u64| (id - 1000) % (3 * keep) == 0;
+            let ok = |id: u64| (id - 1000).is_multiple_of(3 * keep);
             let mut only: RoaringTreemap = data.ids.iter().copied().filter(|&id| ok(id)).collect();
             only.insert(5); // of another space
             let there = only.len() as usize - 1;
@@ -204,7 +205,7 @@ fn filters_return_as_many_as_there_are() {
 #[test]
 fn building_at_once_strands_nobody_and_one_thread_repeats_itself() {
     let mut random = Random::new(7);
-    let rows: Vec<Vec<f32>> = (0..3000).map(|i| random.near(&vec![(i / 60) as f32; 16], 0.05)).collect();
+    let rows: Vec<Vec<f32>> = (0..3000).map(|i| random.near(&[(i / 60) as f32; 16], 0.05)).collect();
     for _ in 0..2 {
         all_found(Metric::L2, &rows, &params(), 4);
     }
@@ -246,7 +247,7 @@ fn a_segment_keeps_its_spaces_apart_on_the_heap_and_mapped() {
             let space = segment.space(s.namespace, s.kind).expect("there");
             assert_eq!(space.has_graph(), s.ids.len() == 700);
             for v in s.vectors.chunks_exact(dim).take(20) {
-                let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+                let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
                 let probe = Probe::new(Metric::Cosine, v);
                 space.search(&probe, 5, 64, Accept::All, &mut scratch, &mut effort, &mut out).expect("whole");
                 assert_eq!(out, brute(s, dim, v, 5, |_| true), "no other space's points, none missed");
@@ -255,7 +256,7 @@ fn a_segment_keeps_its_spaces_apart_on_the_heap_and_mapped() {
         }
     }
     let wrong = Probe::new(Metric::L2, &[0.0; 24]);
-    let (mut scratch, mut effort, mut out) = (Scratch::new(), Effort::default(), Vec::new());
+    let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
     let space = heap.space(4, SpaceKind::Memories).expect("there");
     assert!(space.search(&wrong, 5, 64, Accept::All, &mut scratch, &mut effort, &mut out).is_err());
 }

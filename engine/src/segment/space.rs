@@ -24,7 +24,6 @@ impl<'s> Space<'s> {
             segment,
             parts,
             view: View {
-                metric: parts.metric,
                 layout: parts.layout,
                 nodes: e.nodes,
                 m: e.m as usize,
@@ -55,11 +54,13 @@ impl<'s> Space<'s> {
     }
 
     /// Whether this id owns a point here.
+    #[cfg(test)]
     pub(crate) fn contains(&self, id: u64) -> bool {
         self.view.owners.node(id).is_some()
     }
 
     /// All ids, ascending.
+    #[cfg(test)]
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + use<'s> {
         self.view.owners.ids.iter().copied()
     }

@@ -60,7 +60,7 @@ pub(super) fn expect(dim: usize) -> Expect {
     Expect { store_id: HEADER.store_id, dim, seq_lo: 10, seq_hi: 20, rows_hash: 99 }
 }
 
-/// A small graph_from, so that little data exercises graphs.
+/// A small `graph_from`, so that little data exercises graphs.
 pub(super) fn params() -> BuildParams {
     BuildParams { m: 8, ef_construction: 80, graph_from: 2, seed: 5 }
 }

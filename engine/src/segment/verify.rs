@@ -25,6 +25,7 @@ pub(crate) struct SegmentReport {
 
 impl SegmentReport {
     /// Whether every point can be found and every vector is whole.
+    #[cfg(test)]
     pub(crate) fn is_sound(&self) -> bool {
         self.unreachable == 0 && self.bad_vectors == 0
     }

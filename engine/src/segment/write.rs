@@ -53,6 +53,8 @@ pub(crate) struct BuildReport {
     pub owners: u64,
     /// Nodes that no walk reached until they were linked in.
     pub orphans_repaired: u64,
+    /// Nodes that a narrow search for their own vector missed until another link led to them.
+    pub rescued: u64,
     pub seconds: f64,
     /// Bytes of the file.
     pub bytes: u64,
@@ -104,6 +106,7 @@ pub(crate) fn write_segment(
         report.nodes += space.points.rows.len() as u64;
         report.owners += space.points.ids.len() as u64;
         report.orphans_repaired += space.graph.as_ref().map_or(0, |g| g.repaired);
+        report.rescued += space.graph.as_ref().map_or(0, |g| g.rescued);
         all.push(space);
     }
     sink.end(Section::Blocks, start);

@@ -117,7 +117,9 @@ impl Receipts {
         }
         self.with_conn(held, |held| Self::write(held, &batch, &done, now))?;
         let mut waiting = self.waiting.lock();
-        batch.iter().for_each(|slip| drop(waiting.remove(&slip.id)));
+        for slip in &batch {
+            waiting.remove(&slip.id);
+        }
         Ok(())
     }
 

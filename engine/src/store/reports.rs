@@ -379,11 +379,11 @@ fn credit_receipt(tx: &mut Tx<'_>, id: &[u8; 16], bound: &Bound) -> Result<()> {
     let reports = Row::load_where(tx.conn, "receipt = ?1", id.as_slice())?;
     // A report credits the memories it names; without names, the only one shown.
     let used = |row: &Row| -> Vec<u64> {
-        match (row.pending, row.used.as_slice(), bound.shown.as_slice()) {
-            (true, ..) => Vec::new(),
-            (false, [], [only]) => vec![*only],
-            (false, [], _) => Vec::new(),
-            (false, named, shown) => named.iter().copied().filter(|m| shown.contains(m)).collect(),
+        match (row.used.as_slice(), bound.shown.as_slice()) {
+            _ if row.pending => Vec::new(),
+            ([], [only]) => vec![*only],
+            // Several were shown and none is named: this filters nothing out of nothing.
+            (named, shown) => named.iter().copied().filter(|m| shown.contains(m)).collect(),
         }
     };
     let giving: Vec<(&Row, f64, Vec<u64>)> = reports

@@ -66,7 +66,6 @@ pub(crate) fn dispatch<T: Task>(task: T) -> T::Out {
 
 /// Asks the processor to bring these bytes near; never faults, never changes anything.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "has to be compiled into the search loop")]
 pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64) {

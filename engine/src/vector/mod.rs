@@ -1,4 +1,8 @@
 //! What a distance is: metrics over prepared vectors, compact codes, and the hot loop over them.
+#![allow(
+    clippy::inline_always,
+    reason = "hot loops are compiled as a whole for each kernel: what is not inlined loses its instructions"
+)]
 
 mod aligned;
 mod code;

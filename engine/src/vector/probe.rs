@@ -130,7 +130,6 @@ pub(crate) struct Scorer<'a> {
 impl Scorer<'_> {
     /// Approximate similarity with a code ([`CodeKind::padded_len`] bytes or more).
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the hot loop, compiled for each kernel")]
     pub(crate) fn score<K: Kernel>(&self, kernel: K, code: &[u8], meta: &CodeMeta) -> f32 {
         match self.kind {
             CodeKind::I8 => {
