@@ -12,9 +12,9 @@
 //!
 //! The memory's own vector is one pseudo-success at its own place; `EPSILON` is the sceptic. The
 //! score is relative to `top`, so it orders the hits of one recall and is no probability. The
-//! probability shown to users is a second step: the mean of a Beta distribution whose prior is the
-//! success rate of the namespace and whose evidence is weighted by the same places measured from
-//! the query itself, so that far experience counts for little however lonely the query is.
+//! probability shown to users is a second step: the mean of a Beta distribution with these alpha and
+//! beta, faded by how far even the best point lies from the query, over a weak prior at the success
+//! rate of the namespace. Where nothing fits, the prior is all that is left.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
@@ -32,10 +32,10 @@ const BANDWIDTH: f64 = 0.45;
 const KAPPA: f64 = 1.5;
 /// Weight of the pseudo-failure that every memory carries.
 const EPSILON: f64 = 0.3;
-/// Width of the kernel of the probability, in spreads, measured from the query itself.
-const REACH: f64 = 1.0;
-/// Pseudo-counts of the prior of the probability.
-const PRIOR: f64 = 1.0;
+/// How fast all evidence fades with the distance of the best point from the query, in spreads.
+const REACH: f64 = 4.0;
+/// Pseudo-reports of the prior of the probability.
+const PRIOR: f64 = 0.25;
 
 /// A situation met before, in which the memory was used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,8 +118,8 @@ impl Judge {
             nominated,
             supporting: None,
             contradicting: None,
-            alpha: PRIOR * prior,
-            beta: PRIOR * (1.0 - prior),
+            alpha: 0.0,
+            beta: 0.0,
         };
         for &(similarity, sums) in past {
             let place = self.experiences.place(similarity);
@@ -130,9 +130,6 @@ impl Judge {
             evidence.successes += ln_kernel.exp() * success;
             evidence.failures += ln_kernel.exp() * failure;
             evidence.reports += sums.reports.unsigned_abs();
-            let reach = ((place - self.identical).min(0.0) / REACH).exp();
-            evidence.alpha += reach * success;
-            evidence.beta += reach * failure;
             let slot =
                 if success >= failure { &mut evidence.supporting } else { &mut evidence.contradicting };
             slot.get_or_insert(Precedent {
@@ -141,6 +138,9 @@ impl Judge {
                 reports: sums.reports.unsigned_abs(),
             });
         }
+        let near = ((self.top - self.identical).min(0.0) / REACH).exp();
+        evidence.alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes);
+        evidence.beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures);
         (ln_alpha - ln_beta, evidence)
     }
 }
@@ -207,14 +207,24 @@ mod tests {
     fn near_evidence_moves_the_probability_and_narrows_its_interval() {
         let j = judge();
         let (_, none) = j.judge(0.8, false, &[]);
-        assert!((none.probability() - 0.5).abs() < 1e-12);
-        let (_, some) = j.judge(0.8, false, &[(1.0, reports(9, 1))]);
-        let (_, more) = j.judge(0.8, false, &[(1.0, reports(90, 10))]);
-        assert!(some.probability() > 0.8 && more.probability() > 0.88);
+        let (_, bad) = j.judge(0.8, false, &[(0.8, reports(1, 9))]);
+        let (_, good) = j.judge(0.8, false, &[(0.8, reports(9, 1))]);
+        let (_, better) = j.judge(0.8, false, &[(0.8, reports(90, 10))]);
+        assert!(bad.probability() < 0.35 && bad.probability() < none.probability());
+        assert!(good.probability() > 0.8 && (better.probability() - 0.9).abs() < 0.02);
         let width = |e: &Evidence| e.interval(0.9).1 - e.interval(0.9).0;
-        assert!(width(&none) > width(&some) && width(&some) > 2.0 * width(&more));
-        let (low, high) = more.interval(0.9);
-        assert!(low < more.probability() && more.probability() < high);
+        assert!(width(&none) > width(&good) && width(&good) > 2.0 * width(&better));
+        let (low, high) = better.interval(0.9);
+        assert!(low < better.probability() && better.probability() < high);
+    }
+
+    #[test]
+    fn where_nothing_is_near_the_prior_is_left() {
+        let mut j = judge();
+        j.overall = (10.0, 90.0);
+        j.identical = j.top + 40.0;
+        let (_, lonely) = j.judge(0.8, false, &[(0.8, reports(9, 0))]);
+        assert!((lonely.probability() - 11.0 / 102.0).abs() < 0.01);
     }
 
     #[test]
