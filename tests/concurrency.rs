@@ -1,1 +1,141 @@
-fn main() {}
+//! Many threads on one handle: writers, readers and the sealer at once.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use wisen::{Memory, Options, Outcome, Query, Report, Update};
+use wisen_tests::{Place, assert_sound, fill, vectors};
+
+/// Two writers, four readers and the sealer for five seconds: no error, every acknowledged memory is
+/// found at the end, and nothing forgotten ever comes back.
+#[test]
+fn threads_write_read_and_seal_at_once() {
+    let place = Place::new();
+    let store = place.open(Options::new(24).seal_at(300).scan_below(0));
+    let kept = Mutex::new(Vec::new());
+    let (stop, recalls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for writer in 0..2_u64 {
+            let (store, kept, stop) = (&store, &kept, &stop);
+            scope.spawn(move || {
+                for batch in 0.. {
+                    let points = vectors(1 + writer * 1_000_000 + batch, 20, 24);
+                    let ids = fill(store, &points);
+                    store.forget(ids[0]).unwrap();
+                    store.update(ids[1], Update::new().vector(points[0].clone())).unwrap();
+                    let mut kept = kept.lock().unwrap();
+                    kept.push((ids[1], points[0].clone()));
+                    kept.extend(ids[2..].iter().copied().zip(points[2..].iter().cloned()));
+                    drop(kept);
+                    if stop.load(SeqCst) {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        for reader in 0..4_usize {
+            let (store, kept, stop, recalls) = (&store, &kept, &stop, &recalls);
+            scope.spawn(move || {
+                let mut rng = fastrand::Rng::with_seed(reader as u64);
+                while !stop.load(SeqCst) {
+                    let one = {
+                        let kept = kept.lock().unwrap();
+                        if kept.is_empty() { None } else { Some(kept[rng.usize(..kept.len())].clone()) }
+                    };
+                    let Some((id, point)) = one else { continue };
+                    let recall = store.recall(&Query::new(point).k(5)).unwrap();
+                    // A graph may miss it; what is there has to be whole.
+                    assert!(!recall.hits.is_empty());
+                    if recalls.fetch_add(1, SeqCst) % 20 == 0 && recall.hits.iter().any(|hit| hit.id == id) {
+                        let report = Report::on(recall.receipt.unwrap(), Outcome::Success).used(id);
+                        store.report(&report).unwrap();
+                    }
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(5));
+        stop.store(true, SeqCst);
+    });
+    let ran = start.elapsed();
+    let kept = kept.into_inner().unwrap();
+    assert!(kept.len() > 1000 && recalls.load(SeqCst) > 500, "{} {recalls:?} in {ran:?}", kept.len());
+    assert!(store.stats().unwrap().seals > 0);
+    assert_eq!(store.count(None).unwrap(), kept.len() as u64);
+    let look = |store: &wisen::Store| {
+        let found = |(id, point): &&(wisen::MemoryId, Vec<f32>)| {
+            let recall = store.recall(&Query::new(point.clone()).k(3).width(300).receipt(false)).unwrap();
+            recall.hits.iter().any(|hit| hit.id == *id)
+        };
+        kept.iter().step_by(7).filter(|one| !found(one)).count()
+    };
+    // By graph 99 in 100; all of them are there: verify says that each can be reached.
+    assert!(look(&store) * 100 <= kept.len() / 7, "{} of {}", look(&store), kept.len() / 7);
+    assert_sound(&store);
+    store.close().unwrap();
+    drop(store);
+    let store = place.open(Options::existing());
+    assert!(look(&store) * 100 <= kept.len() / 7);
+    assert_sound(&store);
+}
+
+/// Recalls go on while a large segment is built.
+#[test]
+fn recalls_go_on_while_sealing() {
+    let place = Place::new();
+    let store = place.open(Options::new(64).seal_at(1_000_000).threads(1));
+    let points = vectors(1, 20_000, 64);
+    fill(&store, &points);
+    store.recall(&Query::new(points[0].clone())).unwrap();
+    let done = AtomicBool::new(false);
+    let (mut recalls, mut longest) = (0, Duration::ZERO);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            store.seal().unwrap();
+            done.store(true, SeqCst);
+        });
+        while !done.load(SeqCst) {
+            let start = Instant::now();
+            let point = &points[recalls * 37 % points.len()];
+            let recall = store.recall(&Query::new(point.clone()).k(3).receipt(false)).unwrap();
+            assert!((recall.hits[0].similarity - 1.0).abs() < 1e-5);
+            longest = longest.max(start.elapsed());
+            recalls += 1;
+        }
+    });
+    println!("{recalls} recalls while sealing, the longest took {longest:?}");
+    assert!(recalls > 50, "{recalls}");
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert_eq!(store.stats().unwrap().segments, 1);
+}
+
+/// A handle dropped while it seals gives the build up at once; nothing is lost.
+#[test]
+fn a_drop_gives_up_sealing() {
+    let place = Place::new();
+    let store = place.open(Options::new(64).seal_at(20_000).threads(1));
+    let points = vectors(1, 20_000, 64);
+    let all = fill(&store, &points);
+    // The sealer was woken by the last write; it reads, then builds.
+    let end = Instant::now() + Duration::from_secs(10);
+    let building = || wisen_tests::segment_files(&place.store()).iter().any(|name| name.starts_with("tmp-"));
+    while !building() && store.stats().unwrap().seals == 0 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let under_way = store.stats().unwrap().seals == 0;
+    let start = Instant::now();
+    drop(store);
+    let took = start.elapsed();
+    println!("dropped in {took:?}, sealing under way: {under_way}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let store = place.open(Options::existing().seal_at(1_000_000));
+    assert!(under_way && store.stats().unwrap().segments == 0, "the build was given up");
+    for i in (0..20_000).step_by(997) {
+        assert_eq!(store.recall(&Query::new(points[i].clone()).k(1)).unwrap().hits[0].id, all[i]);
+    }
+    store.remember(Memory::new("x", points[0].clone())).unwrap();
+    assert_sound(&store);
+}

@@ -1,1 +1,125 @@
-fn main() {}
+//! File systems that refuse: full ones and read-only ones. Needs the right to mount; without it the
+//! tests say so and do nothing.
+#![allow(clippy::unwrap_used)]
+#![cfg(target_os = "linux")]
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use wisen::{ErrorCode, Memory, Options, Query, Store};
+use wisen_tests::{Place, answers, assert_sound, fill, practise, vectors};
+
+/// A mounted tmpfs; unmounted when dropped.
+struct Tmpfs(PathBuf);
+
+fn c(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap()
+}
+
+impl Tmpfs {
+    fn mount(at: &Path, size: &str) -> Option<Tmpfs> {
+        std::fs::create_dir(at).unwrap();
+        let (kind, data) = (c"tmpfs", CString::new(format!("size={size}")).unwrap());
+        // SAFETY: all arguments are strings that end in NUL and live until the call returns.
+        let failed =
+            unsafe { libc::mount(kind.as_ptr(), c(at).as_ptr(), kind.as_ptr(), 0, data.as_ptr().cast()) };
+        if failed != 0 {
+            println!("SKIPPED: no right to mount a tmpfs ({})", std::io::Error::last_os_error());
+            return None;
+        }
+        Some(Tmpfs(at.to_owned()))
+    }
+
+    fn read_only(&self) -> bool {
+        let flags = libc::MS_REMOUNT | libc::MS_RDONLY;
+        // SAFETY: as above; no data.
+        unsafe {
+            libc::mount(c"tmpfs".as_ptr(), c(&self.0).as_ptr(), c"tmpfs".as_ptr(), flags, std::ptr::null())
+                == 0
+        }
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        // SAFETY: a string that ends in NUL. Detached, so that open files do not keep it.
+        unsafe { libc::umount2(c(&self.0).as_ptr(), libc::MNT_DETACH) };
+    }
+}
+
+/// On a full disk writes fail with DiskFull, all that was acknowledged stays and is recalled, and
+/// writing goes on when there is room.
+#[test]
+fn a_full_disk_loses_nothing() {
+    let place = Place::new();
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "2m") else { return };
+    let path = disk.0.join("store");
+    let store = Store::open(&path, Options::new(64)).unwrap();
+    let ballast = disk.0.join("ballast");
+    std::fs::write(&ballast, vec![1_u8; 700 << 10]).unwrap();
+    let points = vectors(1, 4000, 64);
+    let mut kept = Vec::new();
+    let refused = points.iter().enumerate().find_map(|(i, point)| {
+        match store.remember(Memory::new(format!("memory {i} {}", "x".repeat(i % 100)), point.clone())) {
+            Ok(id) => {
+                kept.push((id, point));
+                None
+            }
+            Err(error) => Some(error),
+        }
+    });
+    let refused = refused.unwrap();
+    assert_eq!(refused.code(), ErrorCode::DiskFull, "{refused}");
+    assert!(kept.len() > 50);
+    let whole = |store: &Store| {
+        assert_eq!(store.count(None).unwrap(), kept.len() as u64);
+        for (id, point) in &kept {
+            let hit = &store.recall(&Query::new(point.as_slice()).k(1)).unwrap().hits[0];
+            assert_eq!(hit.id, *id);
+        }
+    };
+    whole(&store);
+    for _ in 0..5 {
+        let again = store.remember_many(points.iter().map(|p| Memory::new("y", p.clone())).collect());
+        assert_eq!(again.unwrap_err().code(), ErrorCode::DiskFull);
+        assert_eq!(store.seal().unwrap_err().code(), ErrorCode::DiskFull, "sealing needs room too");
+    }
+    whole(&store);
+    std::fs::remove_file(&ballast).unwrap();
+    let late = store.remember(Memory::new("late", vec![1.0; 64])).unwrap();
+    assert_eq!(store.recall(&Query::new(vec![1.0; 64]).k(1)).unwrap().hits[0].id, late);
+    assert!(store.forget(late).unwrap());
+    whole(&store);
+    drop(store);
+    let store = Store::open(&path, Options::existing()).unwrap();
+    whole(&store);
+    assert_sound(&store);
+}
+
+/// A store on a read-only file system answers a read-only handle, and refuses any other with a typed error.
+#[test]
+fn read_only_media_are_read() {
+    let place = Place::new();
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "16m") else { return };
+    let path = disk.0.join("store");
+    let store = Store::open(&path, Options::new(16)).unwrap();
+    fill(&store, &vectors(1, 200, 16));
+    practise(&store, &vectors(2, 20, 16));
+    store.seal().unwrap();
+    let queries = vectors(3, 10, 16);
+    let told = answers(&store, &queries, 10);
+    store.close().unwrap();
+    drop(store);
+    if !disk.read_only() {
+        println!("SKIPPED: no right to remount");
+        return;
+    }
+    let error = Store::open(&path, Options::existing()).unwrap_err();
+    assert!(matches!(error.code(), ErrorCode::ReadOnly | ErrorCode::Io), "{error}");
+    let reader = Store::open(&path, Options::existing().read_only(true)).unwrap();
+    assert_eq!(answers(&reader, &queries, 10), told);
+    assert_eq!(reader.remember(Memory::new("x", [1.0; 16])).unwrap_err().code(), ErrorCode::ReadOnly);
+    assert_sound(&reader);
+    reader.close().unwrap();
+}
