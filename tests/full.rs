@@ -53,11 +53,11 @@ impl Drop for Tmpfs {
 #[test]
 fn a_full_disk_loses_nothing() {
     let place = Place::new();
-    let Some(disk) = Tmpfs::mount(&place.at("disk"), "2m") else { return };
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "8m") else { return };
     let path = disk.0.join("store");
     let store = Store::open(&path, Options::new(64)).unwrap();
     let ballast = disk.0.join("ballast");
-    std::fs::write(&ballast, vec![1_u8; 700 << 10]).unwrap();
+    std::fs::write(&ballast, vec![1_u8; 3 << 20]).unwrap();
     let points = vectors(1, 4000, 64);
     let mut kept = Vec::new();
     let refused = points.iter().enumerate().find_map(|(i, point)| {

@@ -31,6 +31,7 @@ mod id;
 mod memory;
 mod outcome;
 mod rank;
+mod sabotage;
 mod segment;
 mod store;
 mod vector;

@@ -97,7 +97,8 @@ impl Search<'_> {
                 continue;
             };
             let dead = part.dead(self.kind);
-            let alive = |id: u64| !dead.contains(id) && self.among.has(id);
+            let undead = crate::sabotage::on("dead_points_live");
+            let alive = |id: u64| (undead || !dead.contains(id)) && self.among.has(id);
             let accept = match self.among {
                 Among::All if dead.is_empty() => Accept::All,
                 Among::Set(set) if dead.is_empty() => Accept::Only(set),
@@ -113,6 +114,9 @@ impl Search<'_> {
             Among::Test(test) => Accept::Test(test),
         };
         let rows = fresh.iter().map(|fresh| &fresh.row);
+        if crate::sabotage::on("hide_unsealed") {
+            return Ok(found);
+        }
         scan_rows(self.probe, rows, self.want, accept, scratch, effort, &mut found);
         found.sort_unstable_by(Found::order);
         found.truncate(self.want);

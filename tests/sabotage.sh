@@ -1,0 +1,53 @@
+#!/bin/sh
+# Breaks the engine on purpose, one guarantee at a time (engine/src/sabotage.rs), and expects the test
+# that guards it to fail; without a switch the same tests have to pass. Builds once.
+set -eu
+cd "$(dirname "$0")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+run() { # target test
+    cargo test -q -p wisen-tests --features sabotage --test "$1" -- --exact "$2" >"$log" 2>&1
+}
+
+# switch, test file, test
+twins='
+dead_points_live segments deletes_mask_sealed_points_at_once
+segments_unchecked segments a_flipped_byte_is_noticed
+vectors_unchecked segments a_flipped_byte_is_noticed
+foreign_segments segments a_foreign_or_stale_segment_is_noticed
+keep_leftovers segments leftovers_are_swept
+hide_unsealed ranking no_report_means_the_order_of_similarity
+unknown_is_failure ranking recalls_and_unknown_outcomes_move_nothing
+one_success_nominates credit two_receipts_nominate
+full_credit_each credit one_receipt_gives_at_most_one_unit_of_credit
+forget_receipts credit one_receipt_gives_at_most_one_unit_of_credit
+ignore_keys credit a_key_makes_a_report_count_once
+keep_halves life a_batch_is_stored_whole_or_not_at_all
+tell_nobody processes a_report_is_visible_to_the_next_recall_of_any_process
+rows_unchecked database a_flipped_bit_in_a_row_is_noticed
+unnoticed_loss database an_older_copy_is_noticed
+'
+
+unset WISEN_SABOTAGE
+cargo test -q -p wisen-tests --features sabotage --no-run
+wrong=0
+echo "$twins" | { while read -r switch target test; do
+    [ -n "$switch" ] || continue
+    if ! run "$target" "$test" || ! grep -q '1 passed' "$log"; then
+        echo "WRONG  $target::$test fails, or is missing, without sabotage"
+        cat "$log"
+        wrong=1
+    elif WISEN_SABOTAGE=$switch run "$target" "$test"; then
+        echo "WRONG  $switch: $target::$test did not notice"
+        wrong=1
+    elif grep -q '1 failed' "$log"; then
+        echo "red    $switch: $target::$test"
+    else
+        echo "WRONG  $switch: $target::$test ended otherwise than by failing"
+        cat "$log"
+        wrong=1
+    fi
+done
+exit $wrong; }
+echo "every switch was noticed"
