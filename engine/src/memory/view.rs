@@ -25,8 +25,11 @@ pub(crate) struct View {
     dimension: usize,
     metric: Metric,
     files: Files,
-    /// Changes up to this one are in the view.
+    /// Changes up to this one are in the view; -1 before the first.
     seq: AtomicI64,
+    /// The newest acknowledged change that was known when the view last caught up. It is beyond `seq`
+    /// where the database has lost what was acknowledged.
+    asked: AtomicI64,
     /// The list of segments is that of this generation; 0 is none yet.
     generation: AtomicU64,
     /// Held while catching up: one thread does it, the others wait for it.
@@ -51,6 +54,7 @@ impl View {
             metric,
             files,
             seq: AtomicI64::new(-1),
+            asked: AtomicI64::new(-1),
             generation: AtomicU64::new(0),
             catching_up: Mutex::new(()),
             known: RwLock::default(),
@@ -75,16 +79,15 @@ impl View {
     /// Brings in what any process has acknowledged before this call. Free when there is nothing.
     pub(crate) fn catch_up(&self, db: &Db) -> Result<()> {
         let is_current = || {
-            self.seq.load(Ordering::Acquire) >= db.acknowledged()
+            self.asked.load(Ordering::Acquire) >= db.acknowledged()
                 && self.generation.load(Ordering::Acquire) == db.generation() + 1
         };
         if is_current() {
             return Ok(());
         }
         let _one = self.catching_up.lock();
-        while !is_current() {
-            self.advance(db)?;
-        }
+        // Each round but the last takes a damaged segment out of use, so the rounds are bounded.
+        while !is_current() && self.advance(db)? {}
         Ok(())
     }
 
@@ -126,10 +129,11 @@ impl View {
         Ok(())
     }
 
-    /// One step of catching up. A segment that cannot be opened is condemned on the way.
-    fn advance(&self, db: &Db) -> Result<()> {
-        // Before the snapshot: what comes later is seen by the next step.
-        let generation = db.generation() + 1;
+    /// One step of catching up. Returns whether segments were set aside on the way, so that another
+    /// step is needed.
+    fn advance(&self, db: &Db) -> Result<bool> {
+        // Before the snapshot, which then holds all of it: what comes later is for the next call.
+        let (asked, generation) = (db.acknowledged(), db.generation() + 1);
         let mut bad = Vec::new();
         db.snapshot(|conn| {
             let seq = changes::last_seq(conn)?;
@@ -145,13 +149,14 @@ impl View {
                 self.relist(conn, &mut bad)?;
             }
             self.seq.store(seq, Ordering::Release);
+            self.asked.store(asked.max(seq), Ordering::Release);
             self.generation.store(generation, Ordering::Release);
             Ok(())
         })?;
-        for (name, fault) in bad {
-            self.set_aside(db, 0, &name, &fault)?;
+        for (name, fault) in &bad {
+            self.set_aside(db, 0, name, fault)?;
         }
-        Ok(())
+        Ok(!bad.is_empty())
     }
 
     /// Takes a segment out of the registry, unless another one has replaced it meanwhile: then its
