@@ -151,8 +151,7 @@ fn two_receipts_nominate() {
         let hits = store.recall(&Query::new(query()).k(60)).unwrap().hits;
         let found = hits.iter().find(|hit| hit.id == far);
         assert!(found.is_none_or(|hit| hit.evidence.nominated));
-        let found = found.is_some();
-        found
+        found.is_some()
     };
     let by_receipt = |outcome: Outcome, times: usize| {
         move |store: &Store, far: MemoryId| {

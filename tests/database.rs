@@ -1,5 +1,5 @@
 //! Damage to the truth itself: noticed, named, never passed on as an answer.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 
@@ -161,6 +161,17 @@ fn an_older_copy_is_noticed() {
             let _ = fs::remove_file(place.store().join(end));
         }
         fs::copy(place.at("older"), place.store().join("memory.db")).unwrap();
+
+        // A read-only handle cannot record the loss; it answers from what is there, and does not hang.
+        let (done, ended) = std::sync::mpsc::channel();
+        let path = place.store();
+        std::thread::spawn(move || {
+            let reader = Store::open(path, Options::existing().read_only(true)).unwrap();
+            done.send(reader.recall(&Query::new(vec![1.0; 16]).k(100)).unwrap().hits.len()).unwrap();
+        });
+        let shown =
+            ended.recv_timeout(std::time::Duration::from_secs(20)).expect("a read-only handle answers");
+        assert_eq!(shown, kept.len());
 
         let store = place.open(Options::existing());
         let found = store.verify().unwrap();

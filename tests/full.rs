@@ -48,7 +48,7 @@ impl Drop for Tmpfs {
     }
 }
 
-/// On a full disk writes fail with DiskFull, all that was acknowledged stays and is recalled, and
+/// On a full disk writes fail with `DiskFull`, all that was acknowledged stays and is recalled, and
 /// writing goes on when there is room.
 #[test]
 fn a_full_disk_loses_nothing() {

@@ -107,7 +107,7 @@ fn an_expired_memory_is_no_hit_and_goes() {
         let short: Vec<MemoryId> = mortal
             .iter()
             .map(|v| {
-                store.remember(Memory::new("short", v.clone()).time_to_live(Duration::from_secs(60))).unwrap()
+                store.remember(Memory::new("short", v.clone()).time_to_live(Duration::from_mins(1))).unwrap()
             })
             .collect();
         if sealed {
@@ -132,7 +132,7 @@ fn an_expired_memory_is_no_hit_and_goes() {
 fn an_expired_memory_gives_up_its_key() {
     let (store, clock) = with_clock();
     let here = vectors(5, 1, 16).remove(0);
-    let memory = Memory::new("fact", here.clone()).key("fact").time_to_live(Duration::from_secs(60));
+    let memory = Memory::new("fact", here.clone()).key("fact").time_to_live(Duration::from_mins(1));
     let old = store.remember(memory.clone()).unwrap();
     assert_eq!(store.remember(memory.clone()).unwrap(), old);
     clock.advance(Duration::from_secs(61));

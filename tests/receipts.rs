@@ -121,7 +121,8 @@ fn an_unknown_receipt_is_an_error() {
 /// on; what was credited stays.
 #[test]
 fn receipts_may_be_lost() {
-    let damages: [(&str, fn(&std::path::Path)); 4] = [
+    type Damage = fn(&std::path::Path);
+    let damages: [(&str, Damage); 4] = [
         ("deleted", |file| std::fs::remove_file(file).unwrap()),
         ("no database", |file| std::fs::write(file, vec![0x5a; 9000]).unwrap()),
         ("cut short", |file| {

@@ -20,8 +20,8 @@ fn namespaces_are_isolated() {
         let in_a = sealed_in("a", &store, &a);
         let alone = store.recall(&Query::new(a[3].clone()).namespace("a").k(20).receipt(false)).unwrap();
         let in_b = sealed_in("b", &store, &b);
-        for i in 0..20 {
-            let recall = store.recall(&Query::new(b[i].clone()).namespace("b").k(5)).unwrap();
+        for query in &b[..20] {
+            let recall = store.recall(&Query::new(query.clone()).namespace("b").k(5)).unwrap();
             assert!(recall.hits.iter().all(|hit| in_b.contains(&hit.id) && hit.namespace == "b"));
             let report = wisen::Report::on(recall.receipt.unwrap(), Outcome::Failure).used(recall.hits[0].id);
             store.report(&report).unwrap();
@@ -63,7 +63,7 @@ fn a_kind_is_found_however_rare() {
     let kind = |i: usize| match i {
         _ if i % 1000 == 7 => "rare",
         _ if i % 100 == 3 => "selective",
-        _ if i % 2 == 0 => "half",
+        _ if i.is_multiple_of(2) => "half",
         _ => "note",
     };
     let memories = points.iter().enumerate().map(|(i, v)| Memory::new("x", v.clone()).kind(kind(i)));
