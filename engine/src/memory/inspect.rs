@@ -151,9 +151,9 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             ));
         }
         if report.bad_vectors > 0 {
-            found
-                .faults
-                .push(format!("segment {}: {} vectors are damaged", loaded.row.name, report.bad_vectors));
+            let fault = format!("{} vectors are damaged", report.bad_vectors);
+            found.faults.push(format!("segment {}: {fault}; it was set aside", loaded.row.name));
+            core.view.condemn(&core.db, core.now(), &loaded.row.name, &fault)?;
         }
     }
     Ok(found)

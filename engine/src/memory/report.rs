@@ -80,8 +80,10 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
 pub(crate) fn settle(core: &Core) -> Result<()> {
     let awaited = core.db.read(reports::awaited)?;
     for id in awaited {
-        if let Some(slip) = core.receipts.find(id)? {
-            core.db.write(core.now(), |tx| reports::settle(tx, &slip))?;
+        let slip = core.receipts.find(id)?;
+        // Another report on it may have brought a copy while this one was waiting.
+        if slip.is_some() || core.db.read(|conn| reports::is_bound(conn, id))? {
+            core.db.write(core.now(), |tx| reports::settle(tx, id, slip.as_ref()))?;
             core.receipts.drop_reported(id);
         }
     }

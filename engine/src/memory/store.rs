@@ -123,7 +123,8 @@ impl Store {
         inspect::get(&self.core, id)
     }
 
-    /// Forgets a memory: its content, vector and evidence are deleted. Returns whether there was one.
+    /// Forgets a memory: its content and vector are deleted, and it is never recalled again. Reports made
+    /// on it stay as a record. Returns whether there was one.
     pub fn forget(&self, id: MemoryId) -> Result<bool> {
         self.core.enter()?;
         remember::forget(&self.core, id)

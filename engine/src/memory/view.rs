@@ -169,7 +169,9 @@ impl View {
         };
         if registered {
             self.condemned.lock().entry(name.to_owned()).or_insert_with(|| fault.to_owned());
-            self.files.set_aside(name);
+            if !db.is_read_only() {
+                self.files.set_aside(name);
+            }
         }
         db.raise_generation();
         Ok(())

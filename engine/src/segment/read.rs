@@ -114,8 +114,7 @@ impl Segment {
         if word.load(Relaxed) & bit != 0 {
             return true;
         }
-        let whole =
-            xxh3_64(bytemuck::cast_slice(vector)) == sum || crate::sabotage::on("vectors_unchecked");
+        let whole = xxh3_64(bytemuck::cast_slice(vector)) == sum || crate::sabotage::on("vectors_unchecked");
         if whole {
             word.fetch_or(bit, Relaxed);
         }
@@ -179,7 +178,10 @@ fn check_sections(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
         {
             return Err(SegmentFault::inconsistent("header", format!("the place of the {}", s.name())));
         }
-        if s != Section::Vectors && !crate::sabotage::on("segments_unchecked") && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum {
+        if s != Section::Vectors
+            && !crate::sabotage::on("segments_unchecked")
+            && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum
+        {
             return Err(SegmentFault::Checksum(s.name()));
         }
     }

@@ -33,7 +33,8 @@ impl SegmentRow {
     }
 }
 
-/// All segments, in the order of the changes they hold. Their ranges do not overlap.
+/// All segments whose rows are whole, in the order of the changes they hold. Their ranges do not
+/// overlap.
 pub(crate) fn segments(conn: &Connection) -> Result<Vec<SegmentRow>> {
     let mut statement = conn
         .prepare_cached("SELECT name, lo, hi, rows_hash, points, checksum FROM segments ORDER BY lo")
@@ -44,12 +45,15 @@ pub(crate) fn segments(conn: &Connection) -> Result<Vec<SegmentRow>> {
             Ok((SegmentRow { name, lo, hi, rows_hash: r.get(3)?, points: r.get(4)? }, r.get::<_, i64>(5)?))
         })
         .map_err(sql)?;
-    rows.map(|row| {
+    let mut sound = Vec::new();
+    for row in rows {
         let (row, checksum) = row.map_err(sql)?;
-        row.sum().check(checksum, row.lo)?;
-        Ok(row)
-    })
-    .collect()
+        // The registry is derived: what a damaged row stood for is sealed again.
+        if row.sum().check(checksum, row.lo).is_ok() {
+            sound.push(row);
+        }
+    }
+    Ok(sound)
 }
 
 /// Puts a segment in the place of those it replaces.
@@ -57,6 +61,8 @@ pub(crate) fn publish(tx: &Tx<'_>, new: &SegmentRow, replaced: &[SegmentRow]) ->
     for old in replaced {
         retire(tx, &old.name)?;
     }
+    // What a damaged row left behind in this range gives way.
+    tx.conn.execute("DELETE FROM segments WHERE lo >= ?1 AND lo < ?2", [new.lo, new.hi]).map_err(sql)?;
     tx.conn
         .execute(
             "INSERT INTO segments(name, lo, hi, rows_hash, points, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

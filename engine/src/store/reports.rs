@@ -228,11 +228,19 @@ pub(crate) fn awaited(conn: &Connection) -> Result<Vec<ReceiptId>> {
     .collect()
 }
 
-/// Credits the reports that were waiting for this receipt. What they name beyond what it has
-/// shown is not credited.
-pub(crate) fn settle(tx: &mut Tx<'_>, slip: &Slip) -> Result<()> {
-    let id = slip.id.to_bytes();
-    let Some(bound) = bind(tx, slip.id, Some(slip))? else {
+/// Whether a copy of this receipt is kept here.
+pub(crate) fn is_bound(conn: &Connection, id: ReceiptId) -> Result<bool> {
+    conn.prepare_cached("SELECT count(*) FROM receipts WHERE id = ?1")
+        .and_then(|mut s| s.query_row([id.to_bytes().as_slice()], |r| r.get::<_, i64>(0)))
+        .map(|n| n > 0)
+        .map_err(sql)
+}
+
+/// Credits the reports that were waiting for this receipt, of which there is a copy here or a slip.
+/// What they name beyond what it has shown is not credited.
+pub(crate) fn settle(tx: &mut Tx<'_>, receipt: ReceiptId, slip: Option<&Slip>) -> Result<()> {
+    let id = receipt.to_bytes();
+    let Some(bound) = bind(tx, receipt, slip)? else {
         return Ok(());
     };
     for mut row in Row::load_where(tx.conn, "receipt = ?1", id.as_slice())? {
@@ -381,7 +389,9 @@ fn credit_memory(tx: &mut Tx<'_>, row: &Row) -> Result<()> {
 fn credit_receipt(tx: &mut Tx<'_>, id: &[u8; 16], bound: &Bound) -> Result<()> {
     let mut reports = Row::load_where(tx.conn, "receipt = ?1", id.as_slice())?;
     if crate::sabotage::on("unknown_is_failure") {
-        reports.iter_mut().for_each(|row| row.outcome = row.outcome.or(Some(0.0)));
+        for row in &mut reports {
+            row.outcome = row.outcome.or(Some(0.0));
+        }
     }
     // A report credits the memories it names; without names, the only one shown.
     let used = |row: &Row| -> Vec<u64> {
