@@ -12,7 +12,7 @@ use super::chart::MARK;
 
 /// Everything a store consists of, by the names in its folder.
 const PARTS: [&str; 6] =
-    ["memory.db", "receipts.db", "receipts.db.damaged", "segments", "control", "writer.lock"];
+    ["memory.db", "receipts.db", "receipts.db.damaged", "segments", "control", "seal.lock"];
 
 /// The folder for the store, with nothing there: the store of an earlier demo is removed.
 pub fn store(out: &Path) -> Result<PathBuf> {
