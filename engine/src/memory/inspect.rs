@@ -124,6 +124,9 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             "{lost} acknowledged changes were missing when the store was opened (power loss under durability normal, or an older copy)"
         ));
     }
+    if core.db.control_damaged_at()?.is_some() {
+        found.faults.push("the control file was damaged and has been set right".to_owned());
+    }
     for (name, fault) in core.view.condemned() {
         found.faults.push(format!("segment {name} was set aside: {fault}"));
     }

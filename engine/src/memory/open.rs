@@ -86,10 +86,15 @@ fn find_or_create(dir: &Path, options: &Options) -> Result<()> {
     };
     match found {
         Some(found) if !found.is_dir() => Err(not_a_store("it is a file; a store is a directory")),
+        // Listed before it is looked into: whoever creates a store here now begins with memory.db.
+        Some(_)
+            if fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some()
+                && !dir.join("memory.db").exists() =>
+        {
+            let why = "the directory holds other files and no memory.db; name an empty or a new directory";
+            Err(not_a_store(why))
+        }
         Some(_) if dir.join("memory.db").exists() => Ok(()),
-        Some(_) if fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some() => Err(not_a_store(
-            "the directory holds other files and no memory.db; name an empty or a new directory",
-        )),
         _ if options.read_only => Err(not_a_store("there is nothing, and a read-only open creates nothing")),
         _ if options.dimension.is_none() => {
             Err(not_a_store("there is nothing; to create a store, give the dimension of its vectors"))

@@ -84,6 +84,8 @@ struct State {
     expiring: Arc<HashMap<u64, Timestamp>>,
     /// Live memories by kind, for the kinds that were asked for.
     kinds: HashMap<i64, Arc<RoaringTreemap>>,
+    /// Their cells.
+    kind_cells: HashMap<i64, Arc<RoaringTreemap>>,
     memory_sample: Sample,
     cell_sample: Sample,
 }
@@ -107,6 +109,7 @@ impl Partition {
             overall: Sums::default(),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
             kinds: HashMap::new(),
+            kind_cells: HashMap::new(),
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
         };
@@ -157,10 +160,16 @@ impl Partition {
         ids.map(|id| state.cells.get(&id).copied()).collect()
     }
 
-    /// Whether a cell belongs to one of these memories.
-    pub(crate) fn cells_of(&self, memories: &RoaringTreemap) -> RoaringTreemap {
-        let state = self.state.read();
-        state.cells.iter().filter(|(_, cell)| memories.contains(cell.memory)).map(|(id, _)| *id).collect()
+    /// The cells of the live memories of a kind, which are `memories`.
+    pub(crate) fn cells_of_kind(&self, kind: i64, memories: &RoaringTreemap) -> Arc<RoaringTreemap> {
+        if let Some(set) = self.state.read().kind_cells.get(&kind) {
+            return set.clone();
+        }
+        let mut state = self.state.write();
+        let owned = state.cells.iter().filter(|(_, cell)| memories.contains(cell.memory));
+        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| *id).collect());
+        state.kind_cells.insert(kind, set.clone());
+        set
     }
 
     /// The live memories of a kind.
@@ -179,66 +188,29 @@ impl Partition {
         })
     }
 
-    /// Brings the namespace in step with a change that `conn` has seen.
-    pub(crate) fn apply(&self, conn: &Connection, change: &Change) -> Result<()> {
-        let id = change.reference.cast_unsigned();
+    /// Brings the namespace in step with changes that `conn` has seen, oldest first.
+    pub(crate) fn apply(&self, conn: &Connection, changes: &[Change]) -> Result<()> {
         let mut state = self.state.write();
-        if change.seq <= state.seq {
-            return Ok(());
+        let mut gone = Gone::default();
+        let known = state.seq;
+        for change in changes.iter().filter(|change| change.seq > known) {
+            state.apply(conn, (self.id, self.metric), change, &mut gone)?;
         }
-        match change.op {
-            Op::Added | Op::Moved => {
-                if change.op == Op::Moved {
-                    state.drop_memory(id, change.seq);
-                }
-                if let Some(row) = memories::load(conn, change.reference)?.filter(|row| row.status == LIVE) {
-                    if let Some(fresh) = fresh_memory(conn, self.metric, row.id, row.vector_seq)? {
-                        state.memory_sample.put((shuffle(row.id), id), fresh.row.vector());
-                        Arc::make_mut(&mut state.fresh_memories).push(fresh);
-                    }
-                    state.note_traits(id, row.kind, row.expires_at);
-                }
-            }
-            Op::Removed => {
-                state.drop_memory(id, change.seq);
-                Arc::make_mut(&mut state.expiring).remove(&id);
-                for set in state.kinds.values_mut() {
-                    Arc::make_mut(set).remove(id);
-                }
-                if !state.memory_sample.remove((shuffle(change.reference), id)) {
-                    state.load_memory_sample(conn, self.id, self.metric)?;
-                }
-            }
-            Op::Amended => {
-                if let Some(row) = memories::load(conn, change.reference)?.filter(|row| row.status == LIVE) {
-                    state.note_traits(id, row.kind, row.expires_at);
-                }
-            }
-            Op::CellAdded | Op::CellChanged => {
-                if let Some(cell) = cells::load(conn, change.reference)? {
-                    state.put_cell(conn, self.metric, &cell)?;
-                }
-            }
-            Op::CellRemoved => {
-                if let Some(cell) = state.cells.remove(&id) {
-                    state.overall.subtract(cell.sums);
-                }
-                state.drop_cell_point(id, change.seq);
-                if !state.cell_sample.remove((shuffle(change.reference), id)) {
-                    state.load_cell_sample(conn, self.metric)?;
-                }
-            }
-            Op::NamespaceAdded | Op::NamespaceDropped => {}
-        }
-        state.seq = change.seq;
+        state.drop_points(&gone);
+        state.seq = changes.last().map_or(known, |last| known.max(last.seq));
         Ok(())
     }
 
     /// Goes over to another list of segments that covers at least as much.
     pub(crate) fn reseal(&self, conn: &Connection, segments: &[Arc<Loaded>]) -> Result<()> {
+        let kept = self.state.read().sealed.clone();
         let mut sealed = Vec::with_capacity(segments.len());
         for segment in segments {
-            sealed.push(view_of(conn, self.id, segment)?);
+            // Those that stay are in step: the changes came before the list.
+            match kept.iter().find(|part| Arc::ptr_eq(&part.loaded, segment)) {
+                Some(part) => sealed.push(part.clone()),
+                None => sealed.push(view_of(conn, self.id, segment)?),
+            }
         }
         let uncovered =
             |fresh: &Arc<Fresh>| !segments.iter().any(|s| s.row.lo < fresh.seq && fresh.seq <= s.row.hi);
@@ -248,6 +220,13 @@ impl Partition {
         state.sealed = sealed;
         Ok(())
     }
+}
+
+/// Points that went away, and the changes by which they did.
+#[derive(Default)]
+struct Gone {
+    memories: HashMap<u64, i64>,
+    cells: HashMap<u64, i64>,
 }
 
 impl State {
@@ -270,34 +249,112 @@ impl State {
         }
     }
 
-    fn drop_memory(&mut self, id: u64, seq: i64) {
-        for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
-            Arc::make_mut(&mut part.dead_memories).insert(id);
+    /// Applies one change, but leaves points that are gone among the unsealed ones: they are noted
+    /// in `gone`, to be dropped together.
+    fn apply(
+        &mut self,
+        conn: &Connection,
+        (namespace, metric): (i64, Metric),
+        change: &Change,
+        gone: &mut Gone,
+    ) -> Result<()> {
+        let id = change.reference.cast_unsigned();
+        let live =
+            || -> Result<_> { Ok(memories::load(conn, change.reference)?.filter(|row| row.status == LIVE)) };
+        match change.op {
+            Op::Added | Op::Moved => {
+                if change.op == Op::Moved {
+                    self.mask(SpaceKind::Memories, id, change.seq);
+                    gone.memories.insert(id, change.seq);
+                }
+                if let Some(row) = live()? {
+                    if let Some(fresh) = fresh_memory(conn, metric, row.id, row.vector_seq)? {
+                        self.memory_sample.put((shuffle(row.id), id), fresh.row.vector());
+                        Arc::make_mut(&mut self.fresh_memories).push(fresh);
+                    }
+                    self.note_traits(id, row.kind, row.expires_at);
+                }
+            }
+            Op::Removed => {
+                self.mask(SpaceKind::Memories, id, change.seq);
+                gone.memories.insert(id, change.seq);
+                if self.expiring.contains_key(&id) {
+                    Arc::make_mut(&mut self.expiring).remove(&id);
+                }
+                for set in self.kinds.values_mut().filter(|set| set.contains(id)) {
+                    Arc::make_mut(set).remove(id);
+                }
+                if !self.memory_sample.remove((shuffle(change.reference), id)) {
+                    self.load_memory_sample(conn, namespace, metric)?;
+                }
+            }
+            Op::Amended => {
+                if let Some(row) = live()? {
+                    self.note_traits(id, row.kind, row.expires_at);
+                }
+            }
+            Op::CellAdded | Op::CellChanged => {
+                if let Some(cell) = cells::load(conn, change.reference)? {
+                    self.put_cell(conn, metric, &cell)?;
+                }
+            }
+            Op::CellRemoved => {
+                if let Some(cell) = self.cells.remove(&id) {
+                    self.overall.subtract(cell.sums);
+                }
+                for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
+                    Arc::make_mut(set).remove(id);
+                }
+                self.mask(SpaceKind::Experiences, id, change.seq);
+                gone.cells.insert(id, change.seq);
+                if !self.cell_sample.remove((shuffle(change.reference), id)) {
+                    self.load_cell_sample(conn, metric)?;
+                }
+            }
+            Op::NamespaceAdded | Op::NamespaceDropped => {}
         }
-        if self.fresh_memories.iter().any(|fresh| fresh.row.id() == id) {
-            Arc::make_mut(&mut self.fresh_memories).retain(|fresh| fresh.row.id() != id);
+        Ok(())
+    }
+
+    /// A point counts no more in segments that end before change `seq`.
+    fn mask(&mut self, kind: SpaceKind, id: u64, seq: i64) {
+        for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
+            let dead = match kind {
+                SpaceKind::Memories => &mut part.dead_memories,
+                SpaceKind::Experiences => &mut part.dead_cells,
+            };
+            Arc::make_mut(dead).insert(id);
         }
     }
 
-    fn drop_cell_point(&mut self, id: u64, seq: i64) {
-        for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
-            Arc::make_mut(&mut part.dead_cells).insert(id);
+    /// Drops what is gone from among the unsealed points. A point that came after its predecessor
+    /// went stays.
+    fn drop_points(&mut self, gone: &Gone) {
+        let stays = |gone: &HashMap<u64, i64>, fresh: &Arc<Fresh>| {
+            gone.get(&fresh.row.id()).is_none_or(|went| fresh.seq >= *went)
+        };
+        if self.fresh_memories.iter().any(|fresh| !stays(&gone.memories, fresh)) {
+            Arc::make_mut(&mut self.fresh_memories).retain(|fresh| stays(&gone.memories, fresh));
         }
-        if self.fresh_cells.iter().any(|fresh| fresh.row.id() == id) {
-            Arc::make_mut(&mut self.fresh_cells).retain(|fresh| fresh.row.id() != id);
+        if self.fresh_cells.iter().any(|fresh| !stays(&gone.cells, fresh)) {
+            Arc::make_mut(&mut self.fresh_cells).retain(|fresh| stays(&gone.cells, fresh));
         }
     }
 
     fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
         let id = cell.id.cast_unsigned();
         let seen = Cell { memory: cell.memory.cast_unsigned(), sums: cell.sums };
-        match self.cells.insert(id, seen) {
-            Some(before) => self.overall.subtract(before.sums),
-            None => {
-                if let Some(fresh) = fresh_cell(conn, metric, cell)? {
-                    self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
-                    Arc::make_mut(&mut self.fresh_cells).push(fresh);
+        if let Some(before) = self.cells.insert(id, seen) {
+            self.overall.subtract(before.sums);
+        } else {
+            for (kind, set) in &mut self.kind_cells {
+                if self.kinds.get(kind).is_some_and(|memories| memories.contains(seen.memory)) {
+                    Arc::make_mut(set).insert(id);
                 }
+            }
+            if let Some(fresh) = fresh_cell(conn, metric, cell)? {
+                self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
+                Arc::make_mut(&mut self.fresh_cells).push(fresh);
             }
         }
         self.overall.add(cell.sums);
@@ -306,12 +363,16 @@ impl State {
 
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
         for (known, set) in &mut self.kinds {
-            let set = Arc::make_mut(set);
-            if *known == kind {
-                set.insert(id);
-            } else {
-                set.remove(id);
+            if set.contains(id) == (*known == kind) {
+                continue;
             }
+            if *known == kind {
+                Arc::make_mut(set).insert(id);
+            } else {
+                Arc::make_mut(set).remove(id);
+            }
+            // Its cells change sides with it; they are gathered again when they are next asked for.
+            self.kind_cells.remove(known);
         }
         if self.expiring.get(&id).copied() != expires_at {
             let expiring = Arc::make_mut(&mut self.expiring);

@@ -26,7 +26,7 @@ struct Ground {
     partition: Arc<Partition>,
     seen: Snapshot,
     /// Memories of the kind asked for, and their cells; `None`: all.
-    only: Option<(Arc<RoaringTreemap>, RoaringTreemap)>,
+    only: Option<(Arc<RoaringTreemap>, Arc<RoaringTreemap>)>,
 }
 
 /// The query in the two spaces.
@@ -112,7 +112,7 @@ fn survey(core: &Core, query: &Query) -> Result<Vec<Ground>> {
             None => None,
             Some(kind) => {
                 let memories = partition.of_kind(&core.db, kind)?;
-                let cells = partition.cells_of(&memories);
+                let cells = partition.cells_of_kind(kind, &memories);
                 Some((memories, cells))
             }
         };

@@ -64,6 +64,9 @@ fn metadata_text(metadata: &Value) -> Result<Option<String>> {
         Value::Object(_) => {
             let text = metadata.to_string();
             check_text("metadata", &text)?;
+            if serde_json::from_str::<Value>(&text).is_err() {
+                return Err(Error::invalid("metadata", "it is nested too deep to be read back"));
+            }
             Ok(Some(text))
         }
         _ => Err(Error::invalid("metadata", "it is no JSON object")),

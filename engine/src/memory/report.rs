@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId, ReportId};
-use crate::store::memories;
 use crate::store::reports::{self, About, NewReport};
+
+use crate::vector::Metric;
 
 use super::core::{Core, check_name, check_text};
 use super::input::{Report, Subject};
@@ -27,25 +28,15 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
         Subject::Memory { .. } => None,
     };
     let filed = core.db.write(now, |tx| {
-        let own;
         let about = match &report.subject {
             Subject::Receipt(id) => About::Receipt(*id, slip.as_ref()),
-            Subject::Memory { id, situation: Some(vector) } => {
-                known(memories::load(tx.conn, id.0.cast_signed())?, *id)?;
-                About::Memory(*id, vector)
-            }
-            Subject::Memory { id, situation: None } => {
-                known(memories::load(tx.conn, id.0.cast_signed())?, *id)?;
-                own = memories::vector(tx.conn, id.0.cast_signed())?
-                    .ok_or(Error::UnknownMemory { id: id.0 })?;
-                experience_metric(core.metric).prepare(&own)?;
-                About::Memory(*id, &own)
-            }
+            Subject::Memory { id, situation } => About::Memory(*id, situation.as_deref()),
         };
         let filed = reports::file(
             tx,
             &NewReport {
                 about,
+                directed: experience_metric(core.metric) != Metric::L2,
                 outcome: report.outcome.value(),
                 used: &used,
                 tokens: report.tokens,
@@ -57,7 +48,7 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
         )?;
         match report.subject {
             // Refused here, the report is rolled back.
-            Subject::Receipt(id) if filed.pending && !underway(id, now) => {
+            Subject::Receipt(id) if filed.pending && !filed.duplicate && !underway(id, now) => {
                 Err(Error::UnknownReceipt { id: id.to_string() })
             }
             _ => Ok(filed),
@@ -65,6 +56,12 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
     })?;
     if let Some(slip) = slip {
         core.receipts.drop_reported(slip.id);
+    } else if filed.pending
+        && let Subject::Receipt(id) = report.subject
+    {
+        // It may have been written while this report waited for its turn; whoever wrote it has then
+        // looked for waiting reports too early.
+        settle_one(core, id)?;
     }
     let status = match (filed.duplicate, filed.pending, filed.credited.is_empty()) {
         (true, ..) => ReportStatus::Duplicate,
@@ -76,16 +73,21 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
     Ok(ReportReply { id: ReportId(filed.id.cast_unsigned()), status, credited })
 }
 
-/// Credits pending reports whose receipts have arrived.
+/// Credits pending reports whose receipts have arrived. One that cannot be credited holds up no other.
 pub(crate) fn settle(core: &Core) -> Result<()> {
-    let awaited = core.db.read(reports::awaited)?;
-    for id in awaited {
-        let slip = core.receipts.find(id)?;
-        // Another report on it may have brought a copy while this one was waiting.
-        if slip.is_some() || core.db.read(|conn| reports::is_bound(conn, id))? {
-            core.db.write(core.now(), |tx| reports::settle(tx, id, slip.as_ref()))?;
-            core.receipts.drop_reported(id);
-        }
+    let mut result = Ok(());
+    for id in core.db.read(reports::awaited)? {
+        result = result.and(settle_one(core, id));
+    }
+    result
+}
+
+fn settle_one(core: &Core, id: ReceiptId) -> Result<()> {
+    let slip = core.receipts.find(id)?;
+    // Another report on it may have brought a copy while this one was waiting.
+    if slip.is_some() || core.db.read(|conn| reports::is_bound(conn, id))? {
+        core.db.write(core.now(), |tx| reports::settle(tx, id, slip.as_ref()))?;
+        core.receipts.drop_reported(id);
     }
     Ok(())
 }
@@ -118,13 +120,6 @@ fn check(core: &Core, report: &Report) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn known(row: Option<memories::MemoryRow>, id: MemoryId) -> Result<()> {
-    match row {
-        Some(row) if row.status != memories::FORGOTTEN => Ok(()),
-        _ => Err(Error::UnknownMemory { id: id.0 }),
-    }
 }
 
 /// Whether a receipt is so young that it may not have been written yet.

@@ -66,6 +66,20 @@ pub(crate) fn may_be_due(core: &Core) -> bool {
     core.db.acknowledged() - sealed >= core.settings.seal_at as i64
 }
 
+/// Whether points of changes up to `target` are in no segment.
+pub(crate) fn reaches_below(core: &Core, target: i64) -> Result<bool> {
+    core.view.catch_up(&core.db)?;
+    let segments = core.view.segments();
+    core.db.read(|conn| {
+        for (lo, hi) in gaps(&segments, target) {
+            if changes::points_in(conn, lo, hi)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}
+
 /// Seals what is in no segment, if that is at least `least` points. Returns whether it did.
 pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     let _one = core.sealing.lock();
@@ -76,8 +90,10 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     let Some(_lease) = lease(core)? else {
         return Ok(false);
     };
-    // Another process may have sealed until now.
+    // Another process may have sealed until now, and died before it could say so.
+    core.db.raise_generation();
     core.view.catch_up(&core.db)?;
+    core.view.retire_condemned(&core.db, core.now())?;
     forget_expired(core)?;
     let segments = core.view.segments();
     let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
@@ -210,10 +226,19 @@ fn forget_expired(core: &Core) -> Result<()> {
 
 /// The right to seal, as long as it is held.
 enum Lease {
-    /// Locked until the file is closed.
-    Held(#[allow(dead_code, reason = "held, not read")] File),
+    Held(File),
     /// Nobody else can seal a store in memory.
     NotNeeded,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Lease::Held(file) = self {
+            // Closing alone would not do: a fork made meanwhile holds the file open too. Should this
+            // fail, the lock ends with the last process that has the file.
+            let _ = file.unlock();
+        }
+    }
 }
 
 /// Takes the right to seal; `None` if another process has it.

@@ -205,7 +205,9 @@ impl Store {
     pub fn seal(&self) -> Result<()> {
         self.core.enter()?;
         self.core.writable()?;
-        while seal::seal(&self.core, 1)? {}
+        // Up to here and no further: others may go on writing.
+        let target = self.core.db.acknowledged();
+        while seal::reaches_below(&self.core, target)? && seal::seal(&self.core, 1)? {}
         Ok(())
     }
 
@@ -215,20 +217,26 @@ impl Store {
         if self.core.is_foreign() || !self.core.shut() {
             return Ok(());
         }
-        self.keeper.stop()?;
-        if !self.core.db.is_read_only() {
-            let least = self.core.settings.seal_at as u64;
-            while seal::seal(&self.core, least)? {}
-        }
-        self.flush_all()?;
+        // Every step is taken, whatever becomes of the others; the first error is told.
+        let stopped = self.keeper.stop();
+        let sealed = self.seal_due();
+        let flushed = self.flush_all();
         self.core.receipts.close();
         self.core.db.close();
-        Ok(())
+        stopped.and(sealed).and(flushed)
     }
 
     /// The directory of the store; `":memory:"` if it has none.
     pub fn path(&self) -> &Path {
         &self.core.path
+    }
+
+    fn seal_due(&self) -> Result<()> {
+        if !self.core.db.is_read_only() {
+            let least = self.core.settings.seal_at as u64;
+            while seal::seal(&self.core, least)? {}
+        }
+        Ok(())
     }
 
     fn flush_all(&self) -> Result<()> {

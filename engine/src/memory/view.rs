@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::segment::{Expect, Segment};
 use crate::store::changes::{self, Op};
 use crate::store::registry::{self, SegmentRow};
@@ -129,6 +129,17 @@ impl View {
         Ok(())
     }
 
+    /// Takes out of the registry what was found damaged when it could not be written.
+    pub(crate) fn retire_condemned(&self, db: &Db, now: i64) -> Result<()> {
+        let rows = db.read(registry::segments)?;
+        for (name, fault) in self.condemned() {
+            if rows.iter().any(|row| row.name == name) {
+                self.set_aside(db, now, &name, &fault)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One step of catching up. Returns whether segments were set aside on the way, so that another
     /// step is needed.
     fn advance(&self, db: &Db) -> Result<bool> {
@@ -137,13 +148,12 @@ impl View {
         let mut bad = Vec::new();
         db.snapshot(|conn| {
             let seq = changes::last_seq(conn)?;
-            let news = changes::after(conn, self.seq.load(Ordering::Acquire).max(0))?;
-            let first = self.seq.load(Ordering::Acquire) < 0;
-            if first {
+            let known = self.seq.load(Ordering::Acquire);
+            if known < 0 {
                 let all = names::namespaces(conn)?.into_iter().map(|row| (row.name, row.id)).collect();
                 self.known.write().namespaces = all;
             } else {
-                self.apply(conn, &news)?;
+                self.apply(conn, &changes::after(conn, known)?)?;
             }
             if self.generation.load(Ordering::Acquire) != generation {
                 self.relist(conn, &mut bad)?;
@@ -159,25 +169,32 @@ impl View {
         Ok(!bad.is_empty())
     }
 
-    /// Takes a segment out of the registry, unless another one has replaced it meanwhile: then its
-    /// file may rightly be gone.
+    /// Takes a segment out of use, and out of the registry if that can be written now; if not, the
+    /// next seal does it. Another segment may have replaced it meanwhile: then its file is rightly gone.
     fn set_aside(&self, db: &Db, now: i64, name: &str, fault: &str) -> Result<()> {
-        let registered = if db.is_read_only() {
-            db.read(registry::segments)?.iter().any(|row| row.name == name)
-        } else {
-            db.write(now, |tx| registry::retire(tx, name))?
-        };
-        if registered {
-            self.condemned.lock().entry(name.to_owned()).or_insert_with(|| fault.to_owned());
-            if !db.is_read_only() {
-                self.files.set_aside(name);
-            }
+        let registered = db.read(registry::segments)?.iter().any(|row| row.name == name);
+        if !registered {
+            return Ok(());
         }
-        db.raise_generation();
-        Ok(())
+        self.condemned.lock().entry(name.to_owned()).or_insert_with(|| fault.to_owned());
+        if db.is_read_only() {
+            return Ok(());
+        }
+        match db.write(now, |tx| registry::retire(tx, name)) {
+            Ok(_) => {
+                self.files.set_aside(name);
+                db.raise_generation();
+                Ok(())
+            }
+            Err(Error::Busy { .. } | Error::DiskFull { .. } | Error::Io { .. } | Error::ReadOnly { .. }) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn apply(&self, conn: &Connection, news: &[changes::Change]) -> Result<()> {
+        let mut others: HashMap<i64, Vec<changes::Change>> = HashMap::new();
         for change in news {
             match change.op {
                 Op::NamespaceAdded => {
@@ -190,12 +207,17 @@ impl View {
                     known.namespaces.retain(|_, id| *id != change.reference);
                     known.partitions.remove(&change.reference);
                 }
-                _ => {
-                    let partition = self.known.read().partitions.get(&change.namespace).cloned();
-                    if let Some(partition) = partition {
-                        partition.apply(conn, change)?;
-                    }
-                }
+                _ => others.entry(change.namespace).or_default().push(*change),
+            }
+        }
+        for (namespace, changes) in others {
+            let partition = self.known.read().partitions.get(&namespace).cloned();
+            if let Some(partition) = partition
+                && let Err(error) = partition.apply(conn, &changes)
+            {
+                // Half applied: it is loaded anew when it is next used.
+                self.known.write().partitions.remove(&namespace);
+                return Err(error);
             }
         }
         Ok(())
@@ -213,7 +235,7 @@ impl View {
                 segments.push(loaded.clone());
                 continue;
             }
-            match self.open(&row) {
+            match self.open(&row)? {
                 Ok(segment) => segments.push(Arc::new(Loaded { row, segment })),
                 Err(fault) => bad.push((row.name, fault)),
             }
@@ -234,7 +256,9 @@ impl View {
         Ok(())
     }
 
-    fn open(&self, row: &SegmentRow) -> Result<Segment, String> {
+    /// Opens a segment; in the inner result, what is wrong with its file. That the system has no room,
+    /// handles or right for it now is an error and no fault of the file.
+    fn open(&self, row: &SegmentRow) -> Result<Result<Segment, String>> {
         let expect = Expect {
             store_id: self.store_id,
             dim: self.dimension,
@@ -242,10 +266,9 @@ impl View {
             seq_hi: row.hi.cast_unsigned(),
             rows_hash: row.rows_hash.cast_unsigned(),
         };
-        match self.files.open(&row.name) {
-            Ok(Some(bytes)) => Segment::open(bytes, &expect).map_err(|fault| fault.to_string()),
-            Ok(None) => Err("the file is missing".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
+        Ok(match self.files.open(&row.name)? {
+            Some(bytes) => Segment::open(bytes, &expect).map_err(|fault| fault.to_string()),
+            None => Err("the file is missing".to_owned()),
+        })
     }
 }

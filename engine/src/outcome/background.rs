@@ -13,8 +13,9 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Keeps the spread above zero where all points are equally similar, as with one memory.
-    const LEAST_SPREAD: f64 = 1e-6;
+    /// Keeps the spread above zero where all points are equally similar, as with one memory: a share
+    /// of the largest similarity, so that it has no scale of its own.
+    const LEAST_SHARE: f64 = 1e-6;
 
     /// The background where it decides nothing, because there is no experience: similarities as they are.
     pub(crate) const NONE: Background = Background { median: 0.0, spread: 1.0 };
@@ -29,7 +30,8 @@ impl Background {
         let median = f64::midpoint(f64::from(similarities[(n - 1) / 2]), f64::from(similarities[n / 2]));
         let mean = similarities.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
         let variance = similarities.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n as f64;
-        Self { median, spread: variance.sqrt() + Self::LEAST_SPREAD }
+        let largest = similarities.iter().fold(0.0, |most: f64, &x| most.max(f64::from(x).abs()));
+        Self { median, spread: variance.sqrt() + Self::LEAST_SHARE * largest + f64::MIN_POSITIVE }
     }
 
     /// The place `u` of a point with this similarity: how many spreads it lies above the median.

@@ -1,8 +1,9 @@
 //! Connections and transactions. One connection writes, under a lock; others read.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
@@ -34,6 +35,8 @@ const ID_WORDS: [usize; 2] = [1, 2];
 const SEQ_WORD: usize = 3;
 const GENERATION_WORD: usize = 4;
 const WRITER_WORD: usize = 5;
+/// More changes than a store can lose between two openings.
+const MOST_LOST: i64 = 1 << 40;
 const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
 
 /// The database of a store.
@@ -42,6 +45,7 @@ pub(crate) struct Db {
     /// `None` once closed.
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
+    open: AtomicBool,
     control: Control,
     read_only: bool,
     /// On read-only media: nobody can be writing.
@@ -84,6 +88,7 @@ impl Db {
             dir: wanted.dir.map(Path::to_owned),
             writer: Mutex::new(Some(writer)),
             readers: Mutex::new(Vec::new()),
+            open: AtomicBool::new(true),
             control,
             read_only: wanted.read_only,
             immutable,
@@ -127,7 +132,11 @@ impl Db {
             None => open_reader(dir, self.immutable, self.busy)?,
         };
         let result = work(&conn);
-        self.readers.lock().push(conn);
+        let mut readers = self.readers.lock();
+        // One that is still in a transaction could not be rolled back; one of a closed store has to go.
+        if conn.is_autocommit() && self.writer_is_open() {
+            readers.push(conn);
+        }
         result
     }
 
@@ -136,8 +145,12 @@ impl Db {
         self.read(|conn| {
             conn.execute_batch("BEGIN").map_err(sql)?;
             let result = work(conn);
-            // Nothing was written: this only gives the snapshot back.
-            conn.execute_batch("ROLLBACK").map_err(sql)?;
+            // Nothing was written: this only gives the snapshot back. After some errors SQLite has done
+            // so itself.
+            if !conn.is_autocommit() {
+                let ended = conn.execute_batch("ROLLBACK").map_err(sql);
+                return result.and_then(|value| ended.map(|()| value));
+            }
             result
         })
     }
@@ -190,23 +203,14 @@ impl Db {
     ) -> Result<T> {
         conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
         self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
-        let result = changes::last_seq(conn).and_then(|seq| {
-            let mut tx = Tx { conn, now, seq };
-            let value = work(&mut tx)?;
-            conn.execute_batch("COMMIT").map_err(|e| self.explain(e))?;
-            if !crate::sabotage::on("tell_nobody") {
-                self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
-            }
-            Ok(value)
-        });
-        if result.is_err() && !conn.is_autocommit() {
-            // Nothing of it may stay. If even this fails, SQLite rolls back at the next BEGIN, and
-            // the first error is the one that tells why.
-            let end = if crate::sabotage::on("keep_halves") { "COMMIT" } else { "ROLLBACK" };
-            let _ = conn.execute_batch(end);
+        let _guard = Unfinished { conn, control: &self.control };
+        let mut tx = Tx { conn, now, seq: changes::last_seq(conn)? };
+        let value = work(&mut tx)?;
+        conn.execute_batch("COMMIT").map_err(|e| self.explain(e))?;
+        if !crate::sabotage::on("tell_nobody") {
+            self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
         }
-        self.control.word(WRITER_WORD).store(0, Release);
-        result
+        Ok(value)
     }
 
     /// Makes everything committed durable and moves the write-ahead log into the database file.
@@ -224,8 +228,13 @@ impl Db {
     /// Closes all connections; the last process to do so leaves no write-ahead log behind. A call
     /// that is still at work keeps its connection until it ends.
     pub(crate) fn close(&self) {
+        self.open.store(false, Release);
         self.readers.lock().clear();
         *self.writer.lock() = None;
+    }
+
+    fn writer_is_open(&self) -> bool {
+        self.open.load(Acquire)
     }
 
     /// What SQLite itself finds wrong with the database, one sentence each.
@@ -243,12 +252,22 @@ impl Db {
         self.read(|conn| identity::meta(conn, "lost_changes").map(|lost| lost.unwrap_or(0)))
     }
 
+    /// When the control file was last found damaged.
+    pub(crate) fn control_damaged_at(&self) -> Result<Option<Timestamp>> {
+        self.read(|conn| identity::meta(conn, "control_damaged_at"))
+    }
+
     /// The control file remembers the newest change ever acknowledged. A database that holds less
     /// has lost the rest (a power loss under durability normal, or an older copy put in its
     /// place): that is recorded, and the numbers of what was lost are not given out again.
     fn notice_losses(&self, now: Timestamp) -> Result<()> {
         let acknowledged = self.acknowledged();
         let present = self.read(changes::last_seq)?;
+        if !(0..present.saturating_add(MOST_LOST)).contains(&acknowledged) {
+            // No store can have lost so much: the word itself is damaged.
+            self.control.word(SEQ_WORD).store(present.cast_unsigned(), Release);
+            return self.write(now, |tx| identity::set_meta(tx.conn, "control_damaged_at", now));
+        }
         if acknowledged <= present {
             self.control.word(SEQ_WORD).fetch_max(present.cast_unsigned(), AcqRel);
             return Ok(());
@@ -258,7 +277,7 @@ impl Db {
             let lost = if crate::sabotage::on("unnoticed_loss") { 0 } else { self.acknowledged() - tx.seq };
             if lost > 0 {
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
-                identity::set_meta(tx.conn, "lost_changes", before + lost)?;
+                identity::set_meta(tx.conn, "lost_changes", before.saturating_add(lost))?;
                 tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
                 // A copy made before the first row of a table has no entry for it.
                 tx.conn
@@ -289,6 +308,23 @@ impl Db {
 
     fn path(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| PathBuf::from(":memory:"))
+    }
+}
+
+/// Ends a write transaction that was not committed, by an error or by a panic.
+struct Unfinished<'a> {
+    conn: &'a Connection,
+    control: &'a Control,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.conn.is_autocommit() {
+            // Nothing of it may stay. If even this fails, the next BEGIN does, and says why.
+            let end = if crate::sabotage::on("keep_halves") { "COMMIT" } else { "ROLLBACK" };
+            let _ = self.conn.execute_batch(end);
+        }
+        self.control.word(WRITER_WORD).store(0, Release);
     }
 }
 
@@ -348,9 +384,9 @@ fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
     if wanted.read_only {
         return match open_reader(dir, false, wanted.busy) {
             Ok(conn) => Ok((conn, false)),
-            // Without a write-ahead log nobody is writing, so SQLite needs none of its own files
-            // beside the database, which read-only media would not let it create.
-            Err(_) if dir.join("memory.db").exists() && !dir.join("memory.db-wal").exists() => {
+            // On read-only media nobody can be writing, so SQLite needs none of its own files beside
+            // the database, which such media would not let it create.
+            Err(_) if is_read_only_media(dir) && !dir.join("memory.db-wal").exists() => {
                 Ok((open_reader(dir, true, wanted.busy)?, true))
             }
             Err(error) => Err(error),
@@ -361,7 +397,7 @@ fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
     let open = || -> Result<(Connection, String)> {
         let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
         prepare(&conn, wanted.busy)?;
-        let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(sql)?;
+        let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
         conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
         Ok((conn, mode))
     };
@@ -374,6 +410,28 @@ fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
         });
     }
     Ok((conn, false))
+}
+
+/// Switches to a write-ahead log. SQLite does not wait for another process that is just doing so.
+pub(crate) fn write_ahead(conn: &Connection, busy: Duration) -> rusqlite::Result<String> {
+    let begun = Instant::now();
+    loop {
+        match conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(Sqlite::DatabaseBusy) && begun.elapsed() < busy =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether a store lies where nothing can be written by anybody. Asked of the control file: no one
+/// but SQLite may open its databases.
+fn is_read_only_media(dir: &Path) -> bool {
+    let refused = std::fs::OpenOptions::new().write(true).open(dir.join("control"));
+    refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
@@ -407,21 +465,25 @@ fn open_control(wanted: &Wanted<'_>, identity: &Identity) -> Result<Control> {
         return Ok(Control::heap(CONTROL_WORDS));
     };
     let file = dir.join("control");
-    if wanted.read_only {
-        return if file.exists() {
-            Control::open_read_only(&file, CONTROL_WORDS)
-        } else {
-            Ok(Control::heap(CONTROL_WORDS))
-        };
-    }
-    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
     let mut id = [0_u64; 2];
     for (word, bytes) in id.iter_mut().zip(identity.store_id.chunks_exact(8)) {
         *word = bytes.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
     }
-    if control.word(MAGIC_WORD).load(Acquire) != CONTROL_MAGIC
-        || (0..2).any(|i| control.word(ID_WORDS[i]).load(Acquire) != id[i])
-    {
+    let is_ours = |control: &Control| {
+        control.word(MAGIC_WORD).load(Acquire) == CONTROL_MAGIC
+            && (0..2).all(|i| control.word(ID_WORDS[i]).load(Acquire) == id[i])
+    };
+    if wanted.read_only {
+        if file.exists() {
+            let control = Control::open_read_only(&file, CONTROL_WORDS)?;
+            if is_ours(&control) {
+                return Ok(control);
+            }
+        }
+        return Ok(Control::heap(CONTROL_WORDS));
+    }
+    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
+    if !is_ours(&control) {
         // New, or another store's: what it counts means nothing here. Two processes that create
         // the same store at once write the same words; the first change comes after them.
         control.word(SEQ_WORD).store(0, Release);

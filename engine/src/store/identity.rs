@@ -23,7 +23,12 @@ pub(crate) struct Identity {
 /// Reads the identity of the store, or creates the tables and records the wanted one.
 pub(crate) fn identify(conn: &Connection, wanted: &Wanted<'_>) -> Result<Identity> {
     let path = wanted.dir.map_or_else(|| PathBuf::from(":memory:"), Path::to_owned);
-    if let Some(identity) = read(conn, &path)? {
+    // In one transaction: another process may be creating it.
+    conn.execute_batch("BEGIN").map_err(|e| located(sql(e), &path))?;
+    let found = read(conn, &path);
+    let ended = conn.execute_batch("ROLLBACK").map_err(|e| located(sql(e), &path));
+    if let Some(identity) = found? {
+        ended?;
         return Ok(identity);
     }
     let Some(identity) = wanted.identity.clone().filter(|_| !wanted.read_only) else {
@@ -70,6 +75,15 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<Identity>> {
     let missing = |key: &str| Error::corrupt(format!("table meta lacks {key}"));
     let store_id: Vec<u8> = meta(conn, "store_id")?.ok_or_else(|| missing("store_id"))?;
     let dimension: i64 = meta(conn, "dimension")?.ok_or_else(|| missing("dimension"))?;
+    let bytes: Option<i64> = conn
+        .query_row("SELECT length(vector) FROM vectors LIMIT 1", [], |r| r.get(0))
+        .optional()
+        .map_err(|e| located(sql(e), path))?;
+    if dimension < 1 || bytes.is_some_and(|bytes| bytes != 4 * dimension) {
+        return Err(Error::corrupt(format!(
+            "table meta gives dimension {dimension}, which its vectors do not have"
+        )));
+    }
     Ok(Some(Identity {
         store_id: store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?,
         dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,

@@ -335,7 +335,7 @@ pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
 pub(crate) fn expiring(conn: &Connection, namespace: i64) -> Result<Vec<(u64, i64)>> {
     let mut statement = conn
         .prepare_cached(
-            "SELECT id, expires_at FROM memories INDEXED BY memories_expiring
+            "SELECT id, expires_at FROM memories INDEXED BY memories_expiring_here
              WHERE expires_at IS NOT NULL AND status = 0 AND namespace = ?1",
         )
         .map_err(sql)?;

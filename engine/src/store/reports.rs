@@ -13,7 +13,7 @@ use crate::outcome::{Credit, Sums};
 
 use super::cells::{intern_situation, shift, situation};
 use super::db::{Tx, sql};
-use super::memories::{self, LIVE};
+use super::memories::{self, FORGOTTEN, LIVE};
 use super::names::intern_principal;
 use super::payload::pack;
 use super::receipts::{Slip, decode_ids, encode_ids};
@@ -23,13 +23,15 @@ use super::sum::RowSum;
 pub(crate) enum About<'a> {
     /// A recall; with its receipt if that is to be had.
     Receipt(ReceiptId, Option<&'a Slip>),
-    /// A memory used without a recall, in the situation with this vector.
-    Memory(MemoryId, &'a [f32]),
+    /// A memory used without a recall, in the situation with this vector; `None`: its own.
+    Memory(MemoryId, Option<&'a [f32]>),
 }
 
 /// A report to be kept.
 pub(crate) struct NewReport<'a> {
     pub about: About<'a>,
+    /// Whether situations are compared by direction, so that a zero vector has no place.
+    pub directed: bool,
     /// In `0..=1`; `None`: unknown.
     pub outcome: Option<f64>,
     pub used: &'a [u64],
@@ -188,6 +190,19 @@ pub(crate) fn file(tx: &mut Tx<'_>, new: &NewReport<'_>) -> Result<Filed> {
     };
     match new.about {
         About::Memory(memory, situation) => {
+            let unknown = || Error::UnknownMemory { id: memory.0 };
+            let id = memory.0.cast_signed();
+            memories::load(tx.conn, id)?.filter(|row| row.status != FORGOTTEN).ok_or_else(unknown)?;
+            let own;
+            let situation = if let Some(situation) = situation {
+                situation
+            } else {
+                own = memories::vector(tx.conn, id)?.ok_or_else(unknown)?;
+                &own
+            };
+            if situation.iter().all(|x| *x == 0.0) && new.directed {
+                return Err(Error::ZeroVector);
+            }
             row.situation = Some(intern_situation(tx, situation)?);
             row.used = vec![memory.0];
             row.insert(tx)?;
@@ -529,7 +544,7 @@ fn fingerprint(new: &NewReport<'_>) -> Vec<u8> {
         About::Receipt(receipt, _) => hash.update(&receipt.to_bytes()),
         About::Memory(memory, situation) => {
             hash.update(&memory.0.to_le_bytes());
-            hash.update(bytemuck::cast_slice(situation));
+            hash.update(bytemuck::cast_slice(situation.unwrap_or_default()));
         }
     }
     hash.update(&new.outcome.unwrap_or(-1.0).to_le_bytes());

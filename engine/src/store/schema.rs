@@ -43,6 +43,7 @@ CREATE INDEX memories_namespace ON memories(namespace, id) WHERE status < 2;
 CREATE INDEX memories_unsealed ON memories(vector_seq) WHERE status = 0;
 CREATE INDEX memories_sample ON memories(namespace, shuffle) WHERE status = 0;
 CREATE INDEX memories_expiring ON memories(expires_at) WHERE expires_at IS NOT NULL AND status = 0;
+CREATE INDEX memories_expiring_here ON memories(namespace) WHERE expires_at IS NOT NULL AND status = 0;
 
 CREATE TABLE payloads(
   memory INTEGER PRIMARY KEY, content BLOB NOT NULL, metadata BLOB, checksum INTEGER NOT NULL);
