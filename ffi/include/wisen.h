@@ -1085,7 +1085,8 @@ wisen_status wisen_update(struct wisen_store *store,
                           struct wisen_error **error);
 
 /**
- * Forgets a memory: its content, vector and evidence are deleted. `*forgotten` (may be NULL)
+ * Forgets a memory: its content and vector are deleted and it is never recalled again; reports on it
+ * stay as a record. `*forgotten` (may be NULL)
  * tells whether there was one. Any thread.
  */
 wisen_status wisen_forget(struct wisen_store *store,

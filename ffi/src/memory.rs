@@ -184,7 +184,8 @@ pub unsafe extern "C" fn wisen_update(
     call_on(store, error, |store| Ok(store.store.update(MemoryId(id), change.read()?.update()?)?))
 }
 
-/// Forgets a memory: its content, vector and evidence are deleted. `*forgotten` (may be NULL)
+/// Forgets a memory: its content and vector are deleted and it is never recalled again; reports on it
+/// stay as a record. `*forgotten` (may be NULL)
 /// tells whether there was one. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_forget(

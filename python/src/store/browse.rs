@@ -16,7 +16,8 @@ impl Store {
         Ok(self.with(py, |store| store.get(id))?.map(Record::from))
     }
 
-    /// Forget a memory: its content, vector and evidence are deleted. Returns whether there was one.
+    /// Forget a memory: its content and vector are deleted and it is never recalled again; reports on
+    /// it stay as a record. Returns whether there was one.
     fn forget(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = MemoryId(whole(id, Arg::new("id"))?);
         self.with(py, |store| store.forget(id))
