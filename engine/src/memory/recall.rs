@@ -32,20 +32,33 @@ struct Ground {
 /// The query in the two spaces.
 struct Probes {
     memories: Probe,
-    experiences: Probe,
+    /// `None`: the same as in that of the memories, and preparing it twice is time lost.
+    experiences: Option<Probe>,
+}
+
+impl Probes {
+    fn new(core: &Core, vector: &[f32]) -> Result<Self> {
+        let memories = Probe::new(core.metric, &core.prepare(vector)?);
+        let metric = experience_metric(core.metric);
+        let experiences = if metric == core.metric {
+            None
+        } else {
+            Some(Probe::new(metric, &metric.prepare(vector)?))
+        };
+        Ok(Self { memories, experiences })
+    }
+
+    fn experiences(&self) -> &Probe {
+        self.experiences.as_ref().unwrap_or(&self.memories)
+    }
 }
 
 /// Answers a query.
 pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
-    let prepared = core.prepare(&query.vector)?;
-    let situation = experience_metric(core.metric).prepare(&query.vector)?;
+    let probes = Probes::new(core, &query.vector)?;
     for namespace in &query.namespaces {
         check_name("namespace", namespace)?;
     }
-    let probes = Probes {
-        memories: Probe::new(core.metric, &prepared),
-        experiences: Probe::new(experience_metric(core.metric), &situation),
-    };
     let now = core.now();
     let mut effort = Effort::default();
     let (grounds, ranked) = loop {
@@ -158,7 +171,7 @@ fn search(
         for (namespace, ground) in grounds.iter().enumerate() {
             neighbours.extend(ground.neighbours(
                 namespace,
-                &probes.experiences,
+                probes.experiences(),
                 width,
                 now,
                 scratch,
@@ -190,7 +203,7 @@ fn search(
     } else {
         (Background::NONE, Background::NONE)
     };
-    let identical = if probes.experiences.metric() == Metric::L2 { 0.0 } else { 1.0 };
+    let identical = if probes.experiences().metric() == Metric::L2 { 0.0 } else { 1.0 };
     let overall = grounds
         .iter()
         .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
@@ -285,12 +298,12 @@ fn backgrounds(
     let memories = background(&probes.memories, SpaceKind::Memories, false);
     let cells: usize = grounds.iter().map(|ground| ground.seen.cells).sum();
     let experiences = if cells >= MIN_EXPERIENCES {
-        background(&probes.experiences, SpaceKind::Experiences, false)
-    } else if probes.memories.metric() == probes.experiences.metric() {
+        background(probes.experiences(), SpaceKind::Experiences, false)
+    } else if probes.memories.metric() == probes.experiences().metric() {
         memories
     } else {
         // Under dot, situations are compared by cosine, and so the memories must be here.
-        background(&probes.experiences, SpaceKind::Memories, true)
+        background(probes.experiences(), SpaceKind::Memories, true)
     };
     (memories, experiences)
 }

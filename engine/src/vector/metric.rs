@@ -43,11 +43,14 @@ impl Metric {
     /// Refuses elements that are not finite, a squared length beyond the range of f32 (the element of
     /// largest magnitude is named), and under cosine a vector whose length is zero or subnormal.
     pub(crate) fn prepare(self, v: &[f32]) -> Result<Vec<f32>> {
-        if let Some((index, &value)) = v.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        // Squares of f32 values neither overflow nor vanish in f64, so no scaling is needed; what is not
+        // finite makes a sum that is not, and is looked for only then.
+        let squared = sum_of_squares(v);
+        if !squared.is_finite()
+            && let Some((index, &value)) = v.iter().enumerate().find(|(_, x)| !x.is_finite())
+        {
             return Err(Error::NotFinite { index, value });
         }
-        // Squares of f32 values neither overflow nor vanish in f64, so no scaling is needed.
-        let squared: f64 = v.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         if squared > f64::from(f32::MAX) {
             let (index, &value) =
                 v.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).unwrap_or((0, &f32::MAX));
@@ -60,7 +63,8 @@ impl Metric {
         if length < f64::from(f32::MIN_POSITIVE) {
             return Err(Error::ZeroVector);
         }
-        Ok(v.iter().map(|&x| (f64::from(x) / length) as f32).collect())
+        let inverse = 1.0 / length;
+        Ok(v.iter().map(|&x| (f64::from(x) * inverse) as f32).collect())
     }
 
     /// Exact similarity of two prepared vectors of the same length, higher is better: the inner product
@@ -75,6 +79,21 @@ impl Metric {
         // simsimd refuses only vectors of different length; such a pair is worse than any other.
         value.map_or(f32::NEG_INFINITY, |v| v as f32)
     }
+}
+
+/// Squared length in f64, in eight sums of a fixed order: one sum would wait for each of its additions.
+fn sum_of_squares(v: &[f32]) -> f64 {
+    let mut lanes = [0f64; 8];
+    let chunks = v.chunks_exact(8);
+    for &x in chunks.remainder() {
+        lanes[0] += f64::from(x) * f64::from(x);
+    }
+    for c in chunks {
+        for (l, &x) in lanes.iter_mut().zip(c) {
+            *l += f64::from(x) * f64::from(x);
+        }
+    }
+    lanes.iter().sum()
 }
 
 #[cfg(test)]
