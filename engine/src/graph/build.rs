@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, dispatch, encode, prefetch};
 
-use super::pool::{Entry, Pool, Visited};
+use super::pool::{Entry, Fresh, Pool, Visited};
 use super::prune::select_diverse;
 use super::repair::repair;
 use super::rng::Rng;
@@ -341,7 +341,7 @@ struct Room {
 struct Worker {
     pool: Pool,
     visited: Visited,
-    fresh: Vec<u32>,
+    fresh: Fresh,
     query: Vec<u8>,
     near: Vec<(f32, u32)>,
     chosen: Vec<(f32, u32)>,

@@ -112,6 +112,22 @@ impl Visited {
     }
 }
 
+/// Most neighbours that a node can have: twice the largest M.
+const MOST_LINKS: usize = 256;
+
+/// Room for the neighbours of one node that a walk had not met before.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) nodes: [u32; MOST_LINKS],
+    pub(super) entries: [Entry; MOST_LINKS],
+}
+
+impl Default for Fresh {
+    fn default() -> Self {
+        Fresh { nodes: [0; MOST_LINKS], entries: [Entry(0); MOST_LINKS] }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use roaring::RoaringTreemap;
 
 use crate::vector::CentreScratch;
 
-use super::pool::{Pool, Visited};
+use super::pool::{Fresh, Pool, Visited};
 
 /// Default width (ef) of a search. Measured with M = 16, `ef_construction` = 200 on 60,000 sentence embeddings
 /// of 384 dimensions under cosine: recall@10 0.992 for queries like the data, 0.965 for others.
@@ -75,7 +75,8 @@ pub(super) struct Candidate {
 pub(crate) struct Scratch {
     pub(super) pool: Pool,
     pub(super) visited: Visited,
-    pub(super) fresh: Vec<u32>,
+    /// Boxed: a scratch is moved on every search.
+    pub(super) fresh: Box<Fresh>,
     pub(super) centre: CentreScratch,
     pub(super) found: Vec<Found>,
     pub(super) candidates: Vec<Candidate>,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::vector::{Kernel, Task, dispatch};
 
 use super::build::{BuiltGraph, CodeTable, sort};
-use super::pool::{Entry, Pool, Visited};
+use super::pool::{Entry, Fresh, Pool, Visited};
 use super::prune::select_diverse;
 use super::view::NO_LINK;
 use super::walk::{Layer, descend, walk};
@@ -222,7 +222,7 @@ impl Task for Orphans<'_> {
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> u64 {
         let Orphans { table, mending, entry } = self;
-        let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Vec::new());
+        let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Fresh::default());
         let mut repaired = 0;
         for orphan in 0..table.len() as u32 {
             if mending.parent[orphan as usize] != NO_LINK {
@@ -302,7 +302,7 @@ impl Task for Trials<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Out {
         let Trials { table, graph, mending, learn, nodes, cancel } = self;
         let m = mending.slots / 2;
-        let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Vec::new());
+        let (mut pool, mut visited, mut fresh) = (Pool::default(), Visited::default(), Fresh::default());
         let (mut near, mut kept) = (Vec::new(), Vec::new());
         let mut learnt = Vec::new();
         for node in nodes {

@@ -13,6 +13,9 @@ use super::walk::{descend, walk};
 /// on sentence embeddings), but a scan computes a bound for each and may call the filter for all.
 const SCORED_PER_WIDTH: usize = 10;
 
+/// How many vectors ahead of the one being compared are fetched.
+const EXACT_AHEAD: usize = 3;
+
 /// A pool that ends within the error of the codes is widened up to this many times the width asked for.
 const MOST_WIDENING: usize = 32;
 
@@ -110,7 +113,7 @@ fn scan_set<'v, E>(
 struct Room<'a> {
     pool: &'a mut super::pool::Pool,
     visited: &'a mut super::pool::Visited,
-    fresh: &'a mut Vec<u32>,
+    fresh: &'a mut super::pool::Fresh,
 }
 
 /// One walk from the entry point down (Algorithm 5), leaving its pool.
@@ -180,7 +183,14 @@ fn rerank<'v, E>(
     };
     let mut accepted = 0;
     let mut reranked = 0;
-    for e in entries {
+    let dim = probe.vector().len();
+    for e in entries.iter().take(EXACT_AHEAD) {
+        view.prefetch_exact(e.node(), dim);
+    }
+    for (i, e) in entries.iter().enumerate() {
+        if let Some(later) = entries.get(i + EXACT_AHEAD).filter(|later| may_matter(found, later)) {
+            view.prefetch_exact(later.node(), dim);
+        }
         if !matches!(accept, Accept::All) && !view.owners.of(e.node()).any(|id| accept.accepts(id)) {
             continue;
         }

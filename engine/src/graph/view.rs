@@ -100,6 +100,8 @@ pub(crate) struct View<'a> {
     /// What was taken off before coding; empty: nothing.
     pub mean: &'a [f32],
     pub owners: Owners<'a>,
+    /// The full vectors, not checked: to be fetched ahead, not to be used.
+    pub vectors: &'a [f32],
 }
 
 impl<'a> View<'a> {
@@ -125,6 +127,18 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub(crate) fn row(&self, node: u32) -> &'a [u32] {
         bytemuck::cast_slice(&self.block(node)[..self.layout.slots * 4])
+    }
+
+    /// Brings near what the exact similarity of a node and its ids will read.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "hot loop")]
+    pub(crate) fn prefetch_exact(&self, node: u32, dim: usize) {
+        if let Some(vector) = self.vectors.get(node as usize * dim..(node as usize + 1) * dim) {
+            prefetch(bytemuck::cast_slice(vector));
+        }
+        if let Some(start) = self.owners.starts.get(node as usize..=node as usize) {
+            prefetch(bytemuck::cast_slice(start));
+        }
     }
 
     /// Whether a search can walk it.

@@ -1,9 +1,9 @@
 //! The traversal that building, repairing and searching share.
 
-use super::pool::{Entry, Pool, Visited};
+use super::pool::{Entry, Fresh, Pool, Visited};
 
 /// How many codes ahead of the one being scored are fetched.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// One layer of a graph as a walk sees it: links, and scores against the walk's target.
 pub(super) trait Layer {
@@ -26,7 +26,7 @@ pub(super) fn walk<L: Layer>(
     layer: &L,
     pool: &mut Pool,
     visited: &mut Visited,
-    fresh: &mut Vec<u32>,
+    fresh: &mut Fresh,
 ) -> (u64, u64) {
     let (mut scored, mut rows) = (0, 0);
     let mut at = 0;
@@ -36,27 +36,39 @@ pub(super) fn walk<L: Layer>(
             continue;
         }
         pool.expand(at);
+        at += 1;
         rows += 1;
-        fresh.clear();
+        // Whether a neighbour was met before cannot be foretold, so no branch depends on it.
+        let mut count = 0;
         layer.each(entry.node(), |n| {
-            if visited.insert(n) {
-                fresh.push(n);
-            }
+            fresh.nodes[count] = n;
+            count += usize::from(visited.insert(n));
         });
-        for &n in fresh.iter().take(AHEAD) {
+        let nodes = &fresh.nodes[..count];
+        for &n in nodes.iter().take(AHEAD) {
             layer.prefetch(n);
         }
-        at += 1;
-        for (i, &n) in fresh.iter().enumerate() {
-            if let Some(&later) = fresh.get(i + AHEAD) {
-                layer.prefetch(later);
-            }
-            at = at.min(pool.insert(Entry::new(layer.score(n), n)));
-        }
-        scored += fresh.len() as u64;
+        // The most likely next one, unless one of these is better.
         if let Some(next) = pool.entries().get(at) {
             layer.prefetch_links(next.node());
         }
+        // Scored first, inserted then: the branches of inserting, which are hard to foretell, would keep the
+        // processor from fetching and scoring the nodes that follow.
+        let entries = &mut fresh.entries[..count];
+        for (i, (&n, entry)) in nodes.iter().zip(entries.iter_mut()).enumerate() {
+            if let Some(&later) = nodes.get(i + AHEAD) {
+                layer.prefetch(later);
+            }
+            *entry = Entry::new(layer.score(n), n);
+        }
+        for &entry in entries.iter() {
+            let place = pool.insert(entry);
+            if place < at {
+                layer.prefetch_links(entry.node());
+                at = place;
+            }
+        }
+        scored += count as u64;
     }
     (scored, rows)
 }

@@ -108,13 +108,14 @@ impl Segment {
         view(&self.bytes, at, count)
     }
 
-    /// Whether the vector with this number in the file was found whole, now or before.
-    pub(super) fn vector_is_whole(&self, number: usize, vector: &[f32], sum: u64) -> bool {
+    /// Whether the vector with this number in the file was found whole, now or before. Its checksum is read
+    /// only if it was not before.
+    pub(super) fn vector_is_whole(&self, number: usize, vector: &[f32], sum: impl Fn() -> u64) -> bool {
         let (word, bit) = (&self.checked[number / 64], 1u64 << (number % 64));
         if word.load(Relaxed) & bit != 0 {
             return true;
         }
-        let whole = xxh3_64(bytemuck::cast_slice(vector)) == sum || crate::sabotage::on("vectors_unchecked");
+        let whole = xxh3_64(bytemuck::cast_slice(vector)) == sum() || crate::sabotage::on("vectors_unchecked");
         if whole {
             word.fetch_or(bit, Relaxed);
         }

@@ -12,7 +12,6 @@ pub(crate) struct Space<'s> {
     segment: &'s Segment,
     parts: &'s Parts,
     pub(super) view: View<'s>,
-    vectors: &'s [f32],
     sums: &'s [u64],
 }
 
@@ -32,8 +31,8 @@ impl<'s> Space<'s> {
                 upper: parts.upper(&segment.bytes),
                 mean: parts.mean(&segment.bytes, segment.dim()),
                 owners: parts.owners(&segment.bytes),
+                vectors: segment.slice(parts.vectors, nodes * segment.dim()),
             },
-            vectors: segment.slice(parts.vectors, nodes * segment.dim()),
             sums: segment.slice(parts.sums, nodes),
         }
     }
@@ -73,9 +72,9 @@ impl<'s> Space<'s> {
     /// The vector of a node below [`Self::nodes`], checked the first time it is read.
     pub(super) fn node_vector(&self, node: u32) -> Result<&'s [f32], SegmentFault> {
         let dim = self.segment.dim();
-        let vector = &self.vectors[node as usize * dim..][..dim];
+        let vector = &self.view.vectors[node as usize * dim..][..dim];
         let number = self.parts.first_vector + node as usize;
-        if self.segment.vector_is_whole(number, vector, self.sums[node as usize]) {
+        if self.segment.vector_is_whole(number, vector, || self.sums[node as usize]) {
             Ok(vector)
         } else {
             Err(SegmentFault::Vector { namespace: self.parts.entry.namespace, node })
