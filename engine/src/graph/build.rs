@@ -18,7 +18,7 @@ use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, disp
 
 use super::pool::{Entry, Fresh, Pool, Visited};
 use super::prune::select_diverse;
-use super::repair::repair;
+use super::repair::{reachable, repair};
 use super::rng::Rng;
 use super::view::NO_LINK;
 use super::walk::{Layer, descend, walk};
@@ -63,6 +63,34 @@ pub(crate) struct BuiltGraph {
     /// Nodes that could be reached, but that a search for their own vector missed until they were linked to
     /// where it ended.
     pub rescued: u64,
+}
+
+impl BuiltGraph {
+    /// An order of the nodes in which neighbours lie near one another: that in which a breadth-first walk
+    /// meets them. What a search touches then shares pages and translations of addresses.
+    pub(crate) fn by_locality(&self, m: usize) -> Vec<u32> {
+        let nodes = self.links.len() / (2 * m);
+        let row =
+            |node: u32| self.links[node as usize * 2 * m..][..2 * m].iter().take_while(|&&n| n != NO_LINK);
+        let mut order = reachable(nodes as u32, self.entry, |node, f| row(node).for_each(|&n| f(n)));
+        let mut met = vec![false; nodes];
+        order.iter().for_each(|&n| met[n as usize] = true);
+        order.extend((0..nodes as u32).filter(|&n| !met[n as usize]));
+        order
+    }
+
+    /// Numbers the nodes anew: `order` has the present number of each new one.
+    pub(crate) fn renumber(&mut self, order: &[u32], m: usize) {
+        let mut new_of = vec![0u32; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            new_of[old as usize] = new as u32;
+        }
+        let new = |n: u32| if n == NO_LINK { NO_LINK } else { new_of[n as usize] };
+        let row = |old: u32| &self.links[old as usize * 2 * m..][..2 * m];
+        self.links = order.iter().flat_map(|&old| row(old).iter().map(|&n| new(n))).collect();
+        self.records.iter_mut().for_each(|n| *n = new(*n));
+        self.entry = new(self.entry);
+    }
 }
 
 /// The codes of all nodes of a space, and what distances between them need.

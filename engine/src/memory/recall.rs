@@ -40,11 +40,8 @@ impl Probes {
     fn new(core: &Core, vector: &[f32]) -> Result<Self> {
         let memories = Probe::new(core.metric, &core.prepare(vector)?);
         let metric = experience_metric(core.metric);
-        let experiences = if metric == core.metric {
-            None
-        } else {
-            Some(Probe::new(metric, &metric.prepare(vector)?))
-        };
+        let experiences =
+            if metric == core.metric { None } else { Some(Probe::new(metric, &metric.prepare(vector)?)) };
         Ok(Self { memories, experiences })
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Collapsed {
 }
 
 /// Groups rows of `dim` numbers by their bits. `ids` belong to the rows; nodes are numbered in the order of
-/// their lowest id. Fewer than 2^31 rows.
+/// their lowest id, until [`Collapsed::renumber`]. Fewer than 2^31 rows.
 pub(super) fn collapse(ids: &[u64], vectors: &[f32], dim: usize) -> Collapsed {
     let mut by_id: Vec<u32> = (0..ids.len() as u32).collect();
     by_id.sort_unstable_by_key(|&r| ids[r as usize]);
@@ -50,6 +50,25 @@ pub(super) fn collapse(ids: &[u64], vectors: &[f32], dim: usize) -> Collapsed {
         next[n as usize] += 1;
     }
     Collapsed { ids: by_id.iter().map(|&r| ids[r as usize]).collect(), node_of, starts, at, rows }
+}
+
+impl Collapsed {
+    /// Numbers the nodes anew: `order` has the present number of each new one.
+    pub(super) fn renumber(&mut self, order: &[u32]) {
+        let mut new_of = vec![0u32; order.len()];
+        let (mut starts, mut at) = (vec![0u32], Vec::with_capacity(self.at.len()));
+        for (new, &old) in order.iter().enumerate() {
+            new_of[old as usize] = new as u32;
+            let range = self.starts[old as usize] as usize..self.starts[old as usize + 1] as usize;
+            at.extend_from_slice(&self.at[range]);
+            starts.push(at.len() as u32);
+        }
+        for node in &mut self.node_of {
+            *node = new_of[*node as usize];
+        }
+        self.rows = order.iter().map(|&old| self.rows[old as usize]).collect();
+        (self.starts, self.at) = (starts, at);
+    }
 }
 
 /// Whether the lists of an ids part belong together; says what is wrong.
@@ -92,6 +111,12 @@ mod tests {
         assert_eq!(check_owners(&owners, 3), Ok(()));
         assert_eq!(owners.of(0).collect::<Vec<_>>(), [10, 30, 50]);
         assert_eq!((owners.node(40), owners.node(41)), (Some(2), None));
+        let mut r = collapse(&[50, 40, 30, 20, 10], &vectors, 2);
+        r.renumber(&[2, 0, 1]);
+        let owners = Owners { ids: &r.ids, node_of: &r.node_of, starts: &r.starts, at: &r.at };
+        assert_eq!(check_owners(&owners, 3), Ok(()));
+        assert_eq!((owners.of(1).collect::<Vec<_>>(), owners.node(40)), (vec![10, 30, 50], Some(0)));
+        assert_eq!(r.rows, [c.rows[2], c.rows[0], c.rows[1]]);
         let broken = Owners { node_of: &[0, 1, 1, 2, 0], ..owners };
         assert!(check_owners(&broken, 3).is_err());
     }

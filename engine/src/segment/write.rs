@@ -101,8 +101,8 @@ pub(crate) fn write_segment(
         if cancel.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(cancelled());
         }
-        let (space, table) = prepare(input, dim, params, pool, cancel)?;
-        sink.put_blocks(&space, &table, dim, params.m)?;
+        let (space, table, order) = prepare(input, dim, params, pool, cancel)?;
+        sink.put_blocks(&space, &table, &order, dim, params.m)?;
         report.nodes += space.points.rows.len() as u64;
         report.owners += space.points.ids.len() as u64;
         report.orphans_repaired += space.graph.as_ref().map_or(0, |g| g.repaired);
@@ -184,14 +184,14 @@ fn check_input(header: &SegmentHeader, spaces: &[SpaceInput], params: &BuildPara
     Ok(())
 }
 
-/// Collapses, codes and builds.
+/// Collapses, codes and builds. Returns also the number in the table of each node.
 fn prepare(
     input: SpaceInput,
     dim: usize,
     params: &BuildParams,
     pool: &rayon::ThreadPool,
     cancel: &AtomicBool,
-) -> Result<(Prepared, CodeTable)> {
+) -> Result<(Prepared, CodeTable, Vec<u32>)> {
     let points = collapse(&input.ids, &input.vectors, dim);
     if points.ids.windows(2).any(|w| w[0] == w[1]) {
         return Err(Error::internal("one id given twice to a segment"));
@@ -206,10 +206,15 @@ fn prepare(
     if !(0..nodes as u32).all(|n| table.meta(n).is_sound()) {
         return Err(Error::internal("a vector beyond the range of f32, given to a segment"));
     }
+    let mut order: Vec<u32> = (0..nodes as u32).collect();
     if nodes >= params.graph_from.max(2) {
-        space.graph = Some(build(&table, params, pool, cancel).map_err(|_| cancelled())?);
+        let mut graph = build(&table, params, pool, cancel).map_err(|_| cancelled())?;
+        order = graph.by_locality(params.m);
+        graph.renumber(&order, params.m);
+        space.points.renumber(&order);
+        space.graph = Some(graph);
     }
-    Ok((space, table))
+    Ok((space, table, order))
 }
 
 /// The mean of the different vectors, or nothing where centring could overflow.
@@ -281,13 +286,21 @@ impl<W: Write + Seek> Sink<'_, W> {
         };
     }
 
-    fn put_blocks(&mut self, s: &Prepared, table: &CodeTable, dim: usize, m: usize) -> Result<()> {
+    /// `order`: the number in the table of each node.
+    fn put_blocks(
+        &mut self,
+        s: &Prepared,
+        table: &CodeTable,
+        order: &[u32],
+        dim: usize,
+        m: usize,
+    ) -> Result<()> {
         let kind = CodeKind::for_dim(dim);
         let layout = Layout::new(kind, dim, if s.graph.is_some() { m } else { 0 });
         let mut block = vec![0u8; layout.stride];
-        for node in 0..table.len() as u32 {
+        for (at, &node) in order.iter().enumerate() {
             if let Some(g) = &s.graph {
-                let row = &g.links[node as usize * layout.slots..][..layout.slots];
+                let row = &g.links[at * layout.slots..][..layout.slots];
                 block[..row.len() * 4].copy_from_slice(bytemuck::cast_slice(row));
             }
             block[layout.code_at..layout.meta_at].copy_from_slice(&table.code(node)[..kind.code_len(dim)]);
