@@ -1,11 +1,12 @@
 """Wisen and other vector indexes on one data set, in one process: recall against queries a second.
 
-    python peers.py [DIR] [--dim N] [--metric cosine|l2] [--engines a,b,...] [--rounds N]
+    python peers.py [DIR ...] [--dim N] [--metric cosine|l2] [--engines a,b,...] [--rounds N]
                     [--clock cpu|wall] [--csv FILE] [--svg FILE] [--also NAME=FOLDER ...]
 
 DIR holds base.f32, query.f32 and, if known, gt.i32 (rows of little-endian numbers, no header; each
 row of gt.i32 has the exact neighbours of a query, nearest first, ten or more). Without DIR the
-slice in datasets/ann is used, which is too small to say much about speed. Under "cosine" the rows
+slice in datasets/ann is used, which is too small to say much about speed. Several folders have to
+hold the same base.f32: the indexes are built once and asked the queries of each. Under "cosine" the rows
 are scaled to length 1 first, and the peers search by inner product.
 
 Method:
@@ -84,6 +85,7 @@ class Engine:
     build_s: tuple[float, float]
     at: Callable[[int], Ask]
     note: str = "in memory only"
+    narrowest: int = K
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)
     targets: dict[float, tuple[int, float, float, float]] = field(default_factory=dict)
 
@@ -268,7 +270,13 @@ def wisen_engines(data: Data, keep: list[Any], folder: str | None = None) -> tup
 
     note = f"on disk, durability normal; storing {n} memories took {stored[0]:.1f} s"
     version = metadata.version("wisen") if not folder else folder
-    return Engine(version, build, rows(at), note), Engine(version, build, rows(full), note)
+    # As narrow as k, a search ends within the error of its codes and is made again, wider: recall then
+    # is that of a width of 40.
+    narrowest = K + 2
+    return (
+        Engine(version, build, rows(at), note, narrowest),
+        Engine(version, build, rows(full), note, narrowest),
+    )
 
 
 ENGINES: dict[str, Callable[[Data], Engine]] = {
@@ -303,7 +311,7 @@ def recall_at(engine: Engine, width: int, queries: list[Any], exact: np.ndarray)
 
 def smallest_width(engine: Engine, target: float, queries: list[Any], exact: np.ndarray) -> int | None:
     """The smallest width that reaches the target, by bisection: recall rises with the width."""
-    low, high = K, K
+    low = high = engine.narrowest
     while recall_at(engine, high, queries, exact) < target:
         low, high = high + 1, high * 2
         if high > WIDEST:
@@ -409,13 +417,17 @@ def processor() -> str:
     return f"{facts.get('model name', '?')} ({model}{vnni}), {os.cpu_count()} cores"
 
 
-def write_csv(file: str, data: Data, engines: dict[str, Engine], today: str, clock: str) -> None:
+def write_csv(
+    file: str, data: Data, engines: dict[str, Engine], today: str, clock: str, more: bool
+) -> None:
     n, dim = data.base.shape
-    with open(file, "w", newline="") as out:
+    with open(file, "a" if more else "w", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(
-            "date processor clock data n d metric engine version build_s build_cpu_s point width recall_at_10 qps_median qps_best".split()
+        header = (
+            "date processor clock data n d metric engine version build_s build_cpu_s point width recall_at_10 qps_median qps_best"
         )
+        if not more:
+            rows.writerow(header.split())
         for name, e in engines.items():
             start = [today, processor(), clock, data.name, n, dim, data.metric, name, e.version]
             start += [f"{seconds:.1f}" for seconds in e.build_s]
@@ -480,27 +492,71 @@ def write_svg(file: str, data: Data, engines: dict[str, Engine], today: str, clo
     pathlib.Path(file).write_text("\n".join(out) + "\n")
 
 
+def measure(data: Data, engines: dict[str, Engine], rounds: int, clock: Callable[[], float]) -> None:
+    """Fills in the targets and curves of the engines."""
+    choosing, asked = list(data.queries[::2]), list(data.queries[1::2])
+    exact_choosing, exact_asked = data.exact[::2], data.exact[1::2]
+    for e in engines.values():
+        e.curve, e.targets = [], {}
+    jobs, places = [], []
+    for name, e in engines.items():
+        for target in TARGETS:
+            width = smallest_width(e, target, choosing, exact_choosing)
+            if width is not None:
+                jobs.append((name, e, width))
+                places.append((e, target))
+    for (e, target), (_, _, width), found in zip(
+        places, jobs, interleaved(jobs, asked, exact_asked, rounds, clock), strict=True
+    ):
+        e.targets[target] = (width, *found)
+    jobs = [(name, e, width) for name, e in engines.items() for width in LADDER if width >= e.narrowest]
+    for (_, e, width), found in zip(
+        jobs, interleaved(jobs, asked, exact_asked, max(3, rounds // 3), clock), strict=True
+    ):
+        e.curve.append((width, *found))
+
+
+def report(data: Data, engines: dict[str, Engine]) -> None:
+    print(f"\n{data.name}, {len(data.queries)} queries; curve: recall@10@queries/s")
+    for name, e in engines.items():
+        print(f"{name:14s}", " ".join(f"{recall:.3f}@{qps:.0f}" for _, recall, qps, _ in e.curve))
+    head = "".join(f"   {f'queries/s at {t:.2f} (width, recall)':>38s}" for t in TARGETS)
+    print(f"\n{'engine':14s} {'build s (cpu)':>14s}{head}")
+    for name, e in engines.items():
+        cells = ""
+        for target in TARGETS:
+            if target in e.targets:
+                width, recall, qps, _ = e.targets[target]
+                cells += f"   {f'{qps:,.0f} ({width}, {recall:.3f})':>38s}"
+            else:
+                cells += f"   {'never':>38s}"
+        print(f"{name:14s} {seconds(e):>14s}{cells}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", nargs="?", metavar="DIR")
+    parser.add_argument("data", nargs="*", metavar="DIR")
     parser.add_argument("--dim", type=int, default=384)
     parser.add_argument("--metric", choices=("cosine", "l2"), default="cosine")
     parser.add_argument("--engines", help="comma-separated: wisen, " + ", ".join(ENGINES))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     parser.add_argument("--csv", metavar="FILE")
-    parser.add_argument("--svg", metavar="FILE")
+    parser.add_argument("--svg", metavar="FILE", help="a % in it becomes the name of the folder")
     parser.add_argument(
         "--also", action="append", default=[], metavar="NAME=FOLDER", help="another build of wisen, unpacked"
     )
     args = parser.parse_args()
 
-    data = load(args.data, args.dim, args.metric)
+    sets = [load(folder, args.dim, args.metric) for folder in args.data or [None]]
+    data = sets[0]
+    if any(not np.array_equal(other.base, data.base) for other in sets):
+        sys.exit("the folders hold different vectors")
     n, dim = data.base.shape
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    print(f"{data.name}: {n} vectors, d={dim}, {data.metric}; {len(data.queries)} queries; {processor()}; {today}")
+    print(f"{n} vectors, d={dim}, {data.metric}; {processor()}; {today}")
     print(f"M={M}, ef_construction={EF_CONSTRUCTION}, {BUILD_THREADS} build threads, 1 query thread, k={K}")
 
     wanted = args.engines.split(",") if args.engines else ["wisen", *ENGINES]
@@ -521,44 +577,14 @@ def main() -> None:
         engines[name], engines[f"{name} full"] = wisen_engines(data, keep, folder)
         print(f"built {name}: {seconds(engines[name])}", flush=True)
 
-    choosing, asked = list(data.queries[::2]), list(data.queries[1::2])
-    exact_choosing, exact_asked = data.exact[::2], data.exact[1::2]
     clock = time.process_time if args.clock == "cpu" else time.perf_counter
-    jobs, places = [], []
-    for name, e in engines.items():
-        for target in TARGETS:
-            width = smallest_width(e, target, choosing, exact_choosing)
-            if width is not None:
-                jobs.append((name, e, width))
-                places.append((e, target))
-    for (e, target), (_, _, width), found in zip(
-        places, jobs, interleaved(jobs, asked, exact_asked, args.rounds, clock), strict=True
-    ):
-        e.targets[target] = (width, *found)
-    jobs = [(name, e, width) for name, e in engines.items() for width in LADDER]
-    for (_, e, width), found in zip(
-        jobs, interleaved(jobs, asked, exact_asked, max(3, args.rounds // 3), clock), strict=True
-    ):
-        e.curve.append((width, *found))
-
-    print("\ncurve: recall@10@queries/s")
-    for name, e in engines.items():
-        print(f"{name:14s}", " ".join(f"{recall:.3f}@{qps:.0f}" for _, recall, qps, _ in e.curve))
-    head = "".join(f"   {f'queries/s at {t:.2f} (width, recall)':>38s}" for t in TARGETS)
-    print(f"\n{'engine':14s} {'build s (cpu)':>14s}{head}")
-    for name, e in engines.items():
-        cells = ""
-        for target in TARGETS:
-            if target in e.targets:
-                width, recall, qps, _ = e.targets[target]
-                cells += f"   {f'{qps:,.0f} ({width}, {recall:.3f})':>38s}"
-            else:
-                cells += f"   {'never':>38s}"
-        print(f"{name:14s} {seconds(e):>14s}{cells}")
-    if args.csv:
-        write_csv(args.csv, data, engines, today, args.clock)
-    if args.svg:
-        write_svg(args.svg, data, engines, today, args.clock)
+    for data in sets:
+        measure(data, engines, args.rounds, clock)
+        report(data, engines)
+        if args.csv:
+            write_csv(args.csv, data, engines, today, args.clock, data is not sets[0])
+        if args.svg:
+            write_svg(args.svg.replace("%", data.name.replace("/", "-")), data, engines, today, args.clock)
     for store, where in keep:
         store.close()
         where.cleanup()
