@@ -74,7 +74,9 @@ impl BuiltGraph {
             |node: u32| self.links[node as usize * 2 * m..][..2 * m].iter().take_while(|&&n| n != NO_LINK);
         let mut order = reachable(nodes as u32, self.entry, |node, f| row(node).for_each(|&n| f(n)));
         let mut met = vec![false; nodes];
-        order.iter().for_each(|&n| met[n as usize] = true);
+        for &n in &order {
+            met[n as usize] = true;
+        }
         order.extend((0..nodes as u32).filter(|&n| !met[n as usize]));
         order
     }
