@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
-use crate::store::{cells, names, reports};
+use crate::store::{cells, experiences, names, reports};
 
 use super::core::Core;
 use super::output::{Namespace, Record, Stats, Verification};
@@ -196,7 +196,7 @@ fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
         }
     };
     found.cells = stored.len() as u64;
-    let mut expected: HashMap<(i64, i64), _> = reports::recompute(conn)?.into_iter().collect();
+    let mut expected: HashMap<(i64, i64), _> = experiences::recompute(conn)?.into_iter().collect();
     for cell in stored {
         if expected.remove(&(cell.memory, cell.situation)) != Some(cell.sums) {
             found.faults.push(format!("cell {} is not the sum of its reports", cell.id));

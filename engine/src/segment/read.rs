@@ -115,7 +115,8 @@ impl Segment {
         if word.load(Relaxed) & bit != 0 {
             return true;
         }
-        let whole = xxh3_64(bytemuck::cast_slice(vector)) == sum() || crate::sabotage::on("vectors_unchecked");
+        let whole =
+            xxh3_64(bytemuck::cast_slice(vector)) == sum() || crate::sabotage::on("vectors_unchecked");
         if whole {
             word.fetch_or(bit, Relaxed);
         }

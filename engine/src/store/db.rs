@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
+use rusqlite::{Connection, ErrorCode as Sqlite};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::segment::Control;
 
 use super::changes::{self, Op};
+use super::connect::{connect, open_control, open_reader};
 use super::identity::{self, Identity};
 
 /// What the options ask for.
@@ -29,15 +30,15 @@ pub(crate) struct Wanted<'a> {
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
 /// the generation of the list of segments, and the process that is writing.
-const CONTROL_WORDS: usize = 64;
-const MAGIC_WORD: usize = 0;
-const ID_WORDS: [usize; 2] = [1, 2];
-const SEQ_WORD: usize = 3;
+pub(super) const CONTROL_WORDS: usize = 64;
+pub(super) const MAGIC_WORD: usize = 0;
+pub(super) const ID_WORDS: [usize; 2] = [1, 2];
+pub(super) const SEQ_WORD: usize = 3;
 const GENERATION_WORD: usize = 4;
 const WRITER_WORD: usize = 5;
 /// More changes than a store can lose between two openings.
 const MOST_LOST: i64 = 1 << 40;
-const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
+pub(super) const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
 
 /// The database of a store.
 pub(crate) struct Db {
@@ -373,122 +374,4 @@ pub(crate) fn located(error: Error, dir: &Path) -> Error {
         Error::Io { action, source, .. } => Error::Io { action, path: dir.join("memory.db"), source },
         other => other,
     }
-}
-
-fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
-    let Some(dir) = wanted.dir else {
-        let conn = Connection::open_in_memory().map_err(sql)?;
-        prepare(&conn, wanted.busy)?;
-        return Ok((conn, false));
-    };
-    if wanted.read_only {
-        return match open_reader(dir, false, wanted.busy) {
-            Ok(conn) => Ok((conn, false)),
-            // On read-only media nobody can be writing, so SQLite needs none of its own files beside
-            // the database, which such media would not let it create.
-            Err(_) if is_read_only_media(dir) && !dir.join("memory.db-wal").exists() => {
-                Ok((open_reader(dir, true, wanted.busy)?, true))
-            }
-            Err(error) => Err(error),
-        };
-    }
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> Result<(Connection, String)> {
-        let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
-        prepare(&conn, wanted.busy)?;
-        let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
-        conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
-        Ok((conn, mode))
-    };
-    let (conn, mode) = open().map_err(|e| located(e, dir))?;
-    if mode != "wal" {
-        return Err(Error::Io {
-            action: "keep a write-ahead log in",
-            path: dir.to_owned(),
-            source: std::io::Error::other(format!("SQLite stays in journal mode {mode}")),
-        });
-    }
-    Ok((conn, false))
-}
-
-/// Switches to a write-ahead log. SQLite does not wait for another process that is just doing so.
-pub(crate) fn write_ahead(conn: &Connection, busy: Duration) -> rusqlite::Result<String> {
-    let begun = Instant::now();
-    loop {
-        match conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)) {
-            Err(error)
-                if error.sqlite_error_code() == Some(Sqlite::DatabaseBusy) && begun.elapsed() < busy =>
-            {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            result => return result,
-        }
-    }
-}
-
-/// Whether a store lies where nothing can be written by anybody. Asked of the control file: no one
-/// but SQLite may open its databases.
-fn is_read_only_media(dir: &Path) -> bool {
-    let refused = std::fs::OpenOptions::new().write(true).open(dir.join("control"));
-    refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
-}
-
-fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
-    let file = dir.join("memory.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> Result<Connection> {
-        let conn = if immutable {
-            let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
-        } else {
-            Connection::open_with_flags(&file, flags).map_err(sql)?
-        };
-        prepare(&conn, busy)?;
-        // Touches the file, so that what cannot be read fails here.
-        conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
-        Ok(conn)
-    };
-    open().map_err(|e| located(e, dir))
-}
-
-fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
-    conn.busy_timeout(busy).map_err(sql)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    conn.pragma_update(None, "cache_size", -8192).map_err(sql)?;
-    conn.pragma_update(None, "temp_store", "MEMORY").map_err(sql)
-}
-
-fn open_control(wanted: &Wanted<'_>, identity: &Identity) -> Result<Control> {
-    let Some(dir) = wanted.dir else {
-        return Ok(Control::heap(CONTROL_WORDS));
-    };
-    let file = dir.join("control");
-    let mut id = [0_u64; 2];
-    for (word, bytes) in id.iter_mut().zip(identity.store_id.chunks_exact(8)) {
-        *word = bytes.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
-    }
-    let is_ours = |control: &Control| {
-        control.word(MAGIC_WORD).load(Acquire) == CONTROL_MAGIC
-            && (0..2).all(|i| control.word(ID_WORDS[i]).load(Acquire) == id[i])
-    };
-    if wanted.read_only {
-        if file.exists() {
-            let control = Control::open_read_only(&file, CONTROL_WORDS)?;
-            if is_ours(&control) {
-                return Ok(control);
-            }
-        }
-        return Ok(Control::heap(CONTROL_WORDS));
-    }
-    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
-    if !is_ours(&control) {
-        // New, or another store's: what it counts means nothing here. Two processes that create
-        // the same store at once write the same words; the first change comes after them.
-        control.word(SEQ_WORD).store(0, Release);
-        (0..2).for_each(|i| control.word(ID_WORDS[i]).store(id[i], Release));
-        control.word(MAGIC_WORD).store(CONTROL_MAGIC, Release);
-    }
-    Ok(control)
 }

@@ -5,7 +5,9 @@
 
 pub(crate) mod cells;
 pub(crate) mod changes;
+mod connect;
 mod db;
+pub(crate) mod experiences;
 mod identity;
 pub(crate) mod memories;
 pub(crate) mod names;

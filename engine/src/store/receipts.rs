@@ -15,7 +15,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
 
-use super::db::{sql, write_ahead};
+use super::connect::write_ahead;
+use super::db::sql;
 use super::memories::decode;
 use super::payload::{pack, unpack};
 

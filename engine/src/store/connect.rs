@@ -1,0 +1,132 @@
+//! Opening the connections of a store, and its control file.
+
+use std::path::Path;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
+
+use crate::error::{Error, Result};
+use crate::segment::Control;
+
+use super::db::{CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SEQ_WORD, Wanted, located, sql};
+use super::identity::Identity;
+
+/// The connection that writes, and whether the store lies on read-only media.
+pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
+    let Some(dir) = wanted.dir else {
+        let conn = Connection::open_in_memory().map_err(sql)?;
+        prepare(&conn, wanted.busy)?;
+        return Ok((conn, false));
+    };
+    if wanted.read_only {
+        return match open_reader(dir, false, wanted.busy) {
+            Ok(conn) => Ok((conn, false)),
+            // On read-only media nobody can be writing, so SQLite needs none of its own files beside
+            // the database, which such media would not let it create.
+            Err(_) if is_read_only_media(dir) && !dir.join("memory.db-wal").exists() => {
+                Ok((open_reader(dir, true, wanted.busy)?, true))
+            }
+            Err(error) => Err(error),
+        };
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> Result<(Connection, String)> {
+        let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
+        prepare(&conn, wanted.busy)?;
+        let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
+        conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
+        Ok((conn, mode))
+    };
+    let (conn, mode) = open().map_err(|e| located(e, dir))?;
+    if mode != "wal" {
+        return Err(Error::Io {
+            action: "keep a write-ahead log in",
+            path: dir.to_owned(),
+            source: std::io::Error::other(format!("SQLite stays in journal mode {mode}")),
+        });
+    }
+    Ok((conn, false))
+}
+
+/// Switches to a write-ahead log. SQLite does not wait for another process that is just doing so.
+pub(crate) fn write_ahead(conn: &Connection, busy: Duration) -> rusqlite::Result<String> {
+    let begun = Instant::now();
+    loop {
+        match conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(Sqlite::DatabaseBusy) && begun.elapsed() < busy =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether a store lies where nothing can be written by anybody. Asked of the control file: no one
+/// but SQLite may open its databases.
+fn is_read_only_media(dir: &Path) -> bool {
+    let refused = std::fs::OpenOptions::new().write(true).open(dir.join("control"));
+    refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+}
+
+pub(super) fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
+    let file = dir.join("memory.db");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> Result<Connection> {
+        let conn = if immutable {
+            let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
+        } else {
+            Connection::open_with_flags(&file, flags).map_err(sql)?
+        };
+        prepare(&conn, busy)?;
+        // Touches the file, so that what cannot be read fails here.
+        conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
+        Ok(conn)
+    };
+    open().map_err(|e| located(e, dir))
+}
+
+fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
+    conn.busy_timeout(busy).map_err(sql)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.pragma_update(None, "cache_size", -8192).map_err(sql)?;
+    conn.pragma_update(None, "temp_store", "MEMORY").map_err(sql)
+}
+
+pub(super) fn open_control(wanted: &Wanted<'_>, identity: &Identity) -> Result<Control> {
+    let Some(dir) = wanted.dir else {
+        return Ok(Control::heap(CONTROL_WORDS));
+    };
+    let file = dir.join("control");
+    let mut id = [0_u64; 2];
+    for (word, bytes) in id.iter_mut().zip(identity.store_id.chunks_exact(8)) {
+        *word = bytes.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
+    }
+    let is_ours = |control: &Control| {
+        control.word(MAGIC_WORD).load(Acquire) == CONTROL_MAGIC
+            && (0..2).all(|i| control.word(ID_WORDS[i]).load(Acquire) == id[i])
+    };
+    if wanted.read_only {
+        if file.exists() {
+            let control = Control::open_read_only(&file, CONTROL_WORDS)?;
+            if is_ours(&control) {
+                return Ok(control);
+            }
+        }
+        return Ok(Control::heap(CONTROL_WORDS));
+    }
+    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
+    if !is_ours(&control) {
+        // New, or another store's: what it counts means nothing here. Two processes that create
+        // the same store at once write the same words; the first change comes after them.
+        control.word(SEQ_WORD).store(0, Release);
+        (0..2).for_each(|i| control.word(ID_WORDS[i]).store(id[i], Release));
+        control.word(MAGIC_WORD).store(CONTROL_MAGIC, Release);
+    }
+    Ok(control)
+}
