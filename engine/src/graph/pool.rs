@@ -1,5 +1,7 @@
 //! The pool of a search: one sorted list that is both the result and the queue, and the visited marks.
 
+use super::walk::ABREAST;
+
 /// Maps a score (higher is better) to a number that sorts the best first; total over all bit patterns.
 #[inline(always)]
 pub(super) fn rank_of(score: f32) -> u32 {
@@ -115,16 +117,19 @@ impl Visited {
 /// Most neighbours that a node can have: twice the largest M.
 const MOST_LINKS: usize = 256;
 
-/// Room for the neighbours of one node that a walk had not met before.
+/// Most neighbours that a walk meets at once.
+const MOST_FRESH: usize = MOST_LINKS * ABREAST as usize;
+
+/// Room for the neighbours of the nodes expanded together that a walk had not met before.
 #[derive(Debug)]
 pub(super) struct Fresh {
-    pub(super) nodes: [u32; MOST_LINKS],
-    pub(super) entries: [Entry; MOST_LINKS],
+    pub(super) nodes: [u32; MOST_FRESH],
+    pub(super) entries: [Entry; MOST_FRESH],
 }
 
 impl Default for Fresh {
     fn default() -> Self {
-        Fresh { nodes: [0; MOST_LINKS], entries: [Entry(0); MOST_LINKS] }
+        Fresh { nodes: [0; MOST_FRESH], entries: [Entry(0); MOST_FRESH] }
     }
 }
 

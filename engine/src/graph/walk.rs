@@ -5,6 +5,10 @@ use super::pool::{Entry, Fresh, Pool, Visited};
 /// How many codes ahead of the one being scored are fetched.
 const AHEAD: usize = 8;
 
+/// How many nodes are expanded at a time: the neighbours of the second are fetched while those of the first
+/// are scored, and few nodes are expanded that would not have been.
+pub(super) const ABREAST: u64 = 2;
+
 /// One layer of a graph as a walk sees it: links, and scores against the walk's target.
 pub(super) trait Layer {
     /// Calls `f` with every neighbour of `node`, all below the node count. A plain loop: closures handed to
@@ -30,20 +34,26 @@ pub(super) fn walk<L: Layer>(
 ) -> (u64, u64) {
     let (mut scored, mut rows) = (0, 0);
     let mut at = 0;
-    while let Some(&entry) = pool.entries().get(at) {
-        if entry.is_expanded() {
+    loop {
+        let (mut count, mut taken) = (0, 0);
+        while taken < ABREAST
+            && let Some(&entry) = pool.entries().get(at)
+        {
+            if !entry.is_expanded() {
+                pool.expand(at);
+                taken += 1;
+                // Whether a neighbour was met before cannot be foretold, so no branch depends on it.
+                layer.each(entry.node(), |n| {
+                    fresh.nodes[count] = n;
+                    count += usize::from(visited.insert(n));
+                });
+            }
             at += 1;
-            continue;
         }
-        pool.expand(at);
-        at += 1;
-        rows += 1;
-        // Whether a neighbour was met before cannot be foretold, so no branch depends on it.
-        let mut count = 0;
-        layer.each(entry.node(), |n| {
-            fresh.nodes[count] = n;
-            count += usize::from(visited.insert(n));
-        });
+        if taken == 0 {
+            return (scored, rows);
+        }
+        rows += taken;
         let nodes = &fresh.nodes[..count];
         for &n in nodes.iter().take(AHEAD) {
             layer.prefetch(n);
@@ -70,7 +80,6 @@ pub(super) fn walk<L: Layer>(
         }
         scored += count as u64;
     }
-    (scored, rows)
 }
 
 /// Greedy descent on one layer (Algorithm 5's search with ef = 1): follows the best neighbour while that
