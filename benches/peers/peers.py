@@ -460,8 +460,9 @@ def write_svg(file: str, data: Data, engines: dict[str, Engine], today: str, clo
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{left}" y="20" font-size="14">Queries a second against recall@10: {data.name}, '
         f"{data.base.shape[0]:,} x {data.base.shape[1]}, {data.metric}</text>",
-        f'<text x="{left}" y="38" fill="#555">one query at a time, one thread, through the Python packages; '
-        f"{processor()}; {today}</text>",
+        f'<text x="{left}" y="38" fill="#555">one query at a time, one thread, through the Python packages, '
+        f"{clock} time</text>",
+        f'<text x="{left}" y="{height - 6}" fill="#555">{processor()}; {today}</text>',
     ]
     for r in ticks:
         out.append(
