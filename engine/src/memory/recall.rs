@@ -11,7 +11,7 @@ use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Background, MIN_EXPERIENCES, NEIGHBOURS};
 use crate::rank::{Candidate, Neighbour, Ranked, nominate, rank};
 use crate::segment::SpaceKind;
-use crate::store::{Slip, memories, names};
+use crate::store::{Facts, HitFacts, Slip, memories, names};
 use crate::vector::{Metric, Probe};
 
 use super::core::{Core, check_name};
@@ -90,7 +90,21 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
     if let Some(id) = receipt {
         let shown = hits.iter().map(|hit| hit.id.0).collect();
-        core.receipts.issue(Slip { id, vector: query.vector.clone(), text: query.text.clone(), shown });
+        let (vector, text) = (query.vector.clone(), query.text.clone());
+        let facts = Facts {
+            withheld: false,
+            namespaces: grounds.iter().map(|ground| ground.seen.namespace).collect(),
+            hits: ranked
+                .iter()
+                .map(|r| HitFacts {
+                    namespace: grounds[r.namespace].seen.namespace,
+                    propensity: 1.0,
+                    probability: r.evidence.probability() as f32,
+                    features: [0.0; 4],
+                })
+                .collect(),
+        };
+        core.receipts.issue(Slip { id, vector, text, shown, facts });
     }
     core.counters.add(&effort);
     Ok(Recall { receipt, hits, bytes_touched: effort.bytes })

@@ -27,8 +27,11 @@ pub(crate) fn identify(conn: &Connection, wanted: &Wanted<'_>) -> Result<Identit
     conn.execute_batch("BEGIN").map_err(|e| located(sql(e), &path))?;
     let found = read(conn, &path);
     let ended = conn.execute_batch("ROLLBACK").map_err(|e| located(sql(e), &path));
-    if let Some(identity) = found? {
+    if let Some((identity, version)) = found? {
         ended?;
+        if version < schema::VERSION {
+            upgrade(conn, &path, wanted.read_only)?;
+        }
         return Ok(identity);
     }
     let Some(identity) = wanted.identity.clone().filter(|_| !wanted.read_only) else {
@@ -37,12 +40,28 @@ pub(crate) fn identify(conn: &Connection, wanted: &Wanted<'_>) -> Result<Identit
     conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| located(sql(e), &path))?;
     // Read again under the write lock: another process may have created it meanwhile.
     let created = read(conn, &path).and_then(|found| match found {
-        Some(other) => Ok(other),
+        Some((other, _)) => Ok(other),
         None => create(conn, &identity, wanted.now).map(|()| identity),
     });
     let end = if created.is_ok() { "COMMIT" } else { "ROLLBACK" };
     conn.execute_batch(end).map_err(|e| located(sql(e), &path))?;
     created
+}
+
+/// Brings the tables of an older version up to this one. All of it happens, or none.
+fn upgrade(conn: &Connection, path: &Path, read_only: bool) -> Result<()> {
+    if read_only {
+        let why = "an older Wisen wrote it: open it for writing once, which brings it up to this version";
+        return Err(Error::ReadOnly { path: path.to_owned(), why: why.to_owned() });
+    }
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| located(sql(e), path))?;
+    // Read again under the write lock: another process may have upgraded it meanwhile.
+    let upgraded = conn
+        .pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0))
+        .and_then(|version| schema::upgrade(conn, version));
+    let end = if upgraded.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    conn.execute_batch(end).map_err(|e| located(sql(e), path))?;
+    upgraded.map_err(|e| located(sql(e), path))
 }
 
 fn create(conn: &Connection, identity: &Identity, now: Timestamp) -> Result<()> {
@@ -55,7 +74,8 @@ fn create(conn: &Connection, identity: &Identity, now: Timestamp) -> Result<()> 
     identity.model.as_deref().map_or(Ok(()), |model| set_meta(conn, "model", model))
 }
 
-fn read(conn: &Connection, path: &Path) -> Result<Option<Identity>> {
+/// The identity of the store and the version of its tables.
+fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|e| located(sql(e), path))?;
     let version = pragma("user_version").map_err(|e| located(sql(e), path))?;
@@ -84,12 +104,13 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<Identity>> {
             "table meta gives dimension {dimension}, which its vectors do not have"
         )));
     }
-    Ok(Some(Identity {
+    let identity = Identity {
         store_id: store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?,
         dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,
         metric: meta(conn, "metric")?.ok_or_else(|| missing("metric"))?,
         model: meta(conn, "model")?,
-    }))
+    };
+    Ok(Some((identity, version)))
 }
 
 pub(crate) fn meta<T: FromSql>(conn: &Connection, key: &str) -> Result<Option<T>> {

@@ -16,10 +16,12 @@ mod receipts;
 pub(crate) mod registry;
 pub(crate) mod reports;
 mod schema;
+mod slip;
 mod sum;
 
 pub(crate) use db::{Db, Tx, Wanted};
 pub(crate) use identity::Identity;
 pub(crate) use payload::MAX_TEXT;
-pub(crate) use receipts::{Receipts, Slip};
+pub(crate) use receipts::Receipts;
 pub(crate) use schema::shuffle;
+pub(crate) use slip::{Facts, HitFacts, Slip};

@@ -19,17 +19,7 @@ use super::connect::write_ahead;
 use super::db::sql;
 use super::memories::decode;
 use super::payload::{pack, unpack};
-
-/// What a recall was asked and what it showed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Slip {
-    pub id: ReceiptId,
-    /// The query, as it was given.
-    pub vector: Vec<f32>,
-    pub text: Option<String>,
-    /// The hits, best first.
-    pub shown: Vec<u64>,
-}
+use super::slip::{Facts, Slip};
 
 /// Receipts without a report are kept for 30 days, and at most so many.
 const KEEP: Duration = Duration::from_hours(30 * 24);
@@ -38,7 +28,10 @@ const MOST: i64 = 200_000;
 const SWEEP_EVERY: u32 = 256;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS receipts(
-  id BLOB PRIMARY KEY, vector BLOB NOT NULL, query_text BLOB, shown BLOB NOT NULL) WITHOUT ROWID";
+  id BLOB PRIMARY KEY, vector BLOB NOT NULL, query_text BLOB, shown BLOB NOT NULL,
+  facts BLOB) WITHOUT ROWID";
+/// What a file of version 1 lacks.
+const COLUMN: &str = "ALTER TABLE receipts ADD COLUMN facts BLOB";
 
 /// The receipts of a store.
 pub(crate) struct Receipts {
@@ -136,14 +129,15 @@ impl Receipts {
             let shown: Vec<u8> = encode_ids(&slip.shown);
             let vector: &[u8] = bytemuck::cast_slice(&slip.vector);
             tx.prepare_cached(
-                "INSERT OR IGNORE INTO receipts(id, vector, query_text, shown) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO receipts(id, vector, query_text, shown, facts) VALUES (?1, ?2, ?3, ?4, ?5)",
             )
             .and_then(|mut s| {
                 s.execute(params![
                     slip.id.to_bytes().as_slice(),
                     vector,
                     slip.text.as_deref().map(pack),
-                    shown
+                    shown,
+                    slip.facts.encode()
                 ])
             })
             .map_err(sql)?;
@@ -181,20 +175,22 @@ impl Receipts {
 
     fn read(conn: &Connection, id: ReceiptId) -> Result<Option<Slip>> {
         let row = conn
-            .prepare_cached("SELECT vector, query_text, shown FROM receipts WHERE id = ?1")
+            .prepare_cached("SELECT vector, query_text, shown, facts FROM receipts WHERE id = ?1")
             .and_then(|mut s| {
                 s.query_row([id.to_bytes().as_slice()], |r| {
-                    Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Option<Vec<u8>>>(1)?, r.get::<_, Vec<u8>>(2)?))
+                    let (vector, text): (Vec<u8>, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
+                    Ok((vector, text, r.get::<_, Vec<u8>>(2)?, r.get::<_, Option<Vec<u8>>>(3)?))
                 })
                 .optional()
             })
             .map_err(sql)?;
-        row.map(|(vector, text, shown)| {
+        row.map(|(vector, text, shown, facts)| {
             Ok(Slip {
                 id,
                 vector: decode(&vector)?,
                 text: text.as_deref().map(unpack).transpose()?,
                 shown: decode_ids(&shown)?,
+                facts: facts.as_deref().map_or(Ok(Facts::default()), Facts::decode)?,
             })
         })
         .transpose()
@@ -233,6 +229,18 @@ fn ready(conn: Connection, busy: Duration) -> rusqlite::Result<Connection> {
     write_ahead(&conn, busy)?;
     conn.pragma_update(None, "synchronous", "OFF")?;
     conn.execute_batch(TABLE)?;
+    let complete = || -> rusqlite::Result<bool> {
+        conn.query_row("SELECT count(*) FROM pragma_table_info('receipts') WHERE name = 'facts'", [], |r| {
+            r.get(0)
+        })
+    };
+    // Should another process add it meanwhile, adding it fails and it is there.
+    if !complete()?
+        && let Err(error) = conn.execute_batch(COLUMN)
+        && !complete()?
+    {
+        return Err(error);
+    }
     Ok(conn)
 }
 
@@ -272,6 +280,7 @@ mod tests {
             vector: vec![1.0, 2.0],
             text: Some("why".to_owned()),
             shown: vec![7, 9],
+            facts: Facts::default(),
         }
     }
 

@@ -17,7 +17,8 @@ use super::experiences::{Experience, credited, load_experience, set_experience};
 use super::memories::{self, FORGOTTEN};
 use super::names::intern_principal;
 use super::payload::pack;
-use super::receipts::{Slip, decode_ids, encode_ids};
+use super::receipts::{decode_ids, encode_ids};
+use super::slip::{Facts, Slip};
 use super::sum::RowSum;
 
 /// What a report is about.
@@ -320,29 +321,43 @@ pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
 struct Bound {
     situation: i64,
     shown: Vec<u64>,
+    facts: Facts,
 }
 
-fn receipt_sum(id: &[u8; 16], situation: i64, text: Option<&[u8]>, shown: &[u8]) -> RowSum {
-    RowSum::new("receipts").bytes(id).int(situation).blob(text).bytes(shown)
+fn receipt_sum(
+    id: &[u8; 16],
+    situation: i64,
+    text: Option<&[u8]>,
+    shown: &[u8],
+    facts: Option<&[u8]>,
+) -> RowSum {
+    let sum = RowSum::new("receipts").bytes(id).int(situation).blob(text).bytes(shown);
+    // A column of version 2.
+    match facts {
+        Some(facts) => sum.bytes(facts),
+        None => sum,
+    }
 }
 
 /// The copy of a receipt in this database.
 fn load_receipt(conn: &Connection, id: &[u8; 16]) -> Result<Option<Bound>> {
     let found = conn
-        .prepare_cached("SELECT situation, query_text, shown, checksum FROM receipts WHERE id = ?1")
+        .prepare_cached("SELECT situation, query_text, shown, facts, checksum FROM receipts WHERE id = ?1")
         .and_then(|mut s| {
             s.query_row([id.as_slice()], |r| {
                 let (situation, text): (i64, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
-                Ok((situation, text, r.get::<_, Vec<u8>>(2)?, r.get::<_, i64>(3)?))
+                let (shown, facts): (Vec<u8>, Option<Vec<u8>>) = (r.get(2)?, r.get(3)?);
+                Ok((situation, text, shown, facts, r.get::<_, i64>(4)?))
             })
             .optional()
         })
         .map_err(sql)?;
-    let Some((situation, text, shown, checksum)) = found else {
+    let Some((situation, text, shown, facts, checksum)) = found else {
         return Ok(None);
     };
-    receipt_sum(id, situation, text.as_deref(), &shown).check(checksum, 0)?;
-    Ok(Some(Bound { situation, shown: decode_ids(&shown)? }))
+    receipt_sum(id, situation, text.as_deref(), &shown, facts.as_deref()).check(checksum, 0)?;
+    let facts = facts.as_deref().map_or(Ok(Facts::default()), Facts::decode)?;
+    Ok(Some(Bound { situation, shown: decode_ids(&shown)?, facts }))
 }
 
 /// The copy of a receipt in this database, made from `slip` if there is none yet.
@@ -356,17 +371,20 @@ fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>
     };
     let situation = intern_situation(tx, &slip.vector)?;
     let (text, shown) = (slip.text.as_deref().map(pack), encode_ids(&slip.shown));
-    let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown).finish();
+    let facts = slip.facts.encode();
+    let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown, Some(&facts)).finish();
+    let bound = Bound { situation, shown: slip.shown.clone(), facts: slip.facts.clone() };
     if crate::sabotage::on("forget_receipts") {
-        return Ok(Some(Bound { situation, shown: slip.shown.clone() }));
+        return Ok(Some(bound));
     }
     tx.conn
         .prepare_cached(
-            "INSERT INTO receipts(id, situation, query_text, shown, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO receipts(id, situation, query_text, shown, facts, checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )
-        .and_then(|mut s| s.execute(params![bytes.as_slice(), situation, text, shown, checksum]))
+        .and_then(|mut s| s.execute(params![bytes.as_slice(), situation, text, shown, facts, checksum]))
         .map_err(sql)?;
-    Ok(Some(Bound { situation, shown: slip.shown.clone() }))
+    Ok(Some(bound))
 }
 
 fn credit_memory(tx: &mut Tx<'_>, row: &Row) -> Result<()> {

@@ -18,10 +18,11 @@
 use rusqlite::Connection;
 
 /// Newest schema version this library reads and writes.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 1 + STEPS.len() as i64;
 /// `WISN`.
 pub(crate) const APPLICATION_ID: i64 = 0x5749_534e;
 
+/// Version 1.
 const TABLES: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
@@ -86,10 +87,27 @@ CREATE TABLE segments(
   points INTEGER NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
+/// What each later version adds to the one before, first to last. A step only adds: tables, indexes,
+/// and columns with a default. A column added to a table with checksums enters the checksum of a row
+/// only where it holds something else than its default, so that the rows of older versions stay sound.
+const STEPS: &[&[&str]] = &[&[
+    // Version 2.
+    "ALTER TABLE receipts ADD COLUMN facts BLOB",
+]];
+
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
 pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    upgrade(conn, 1)
+}
+
+/// Brings tables of version `from` up to [`VERSION`]. The caller holds the write lock.
+pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
+    let done = usize::try_from(from - 1).unwrap_or_default();
+    for step in STEPS.iter().skip(done) {
+        step.iter().try_for_each(|text| conn.execute_batch(text))?;
+    }
     conn.pragma_update(None, "user_version", VERSION)
 }
 

@@ -1,0 +1,92 @@
+//! Slips: what a recall was asked, what it showed, and how it came to that.
+
+use crate::error::{Error, Result};
+use crate::id::ReceiptId;
+
+/// What a recall was asked and what it showed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Slip {
+    pub id: ReceiptId,
+    /// The query, as it was given.
+    pub vector: Vec<f32>,
+    pub text: Option<String>,
+    /// The hits, best first.
+    pub shown: Vec<u64>,
+    pub facts: Facts,
+}
+
+/// How a recall came to its hits, for whoever learns from the reports on it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Facts {
+    /// Whether the hits were kept from the caller, to learn how things go without memory.
+    pub withheld: bool,
+    /// The namespaces that were searched.
+    pub namespaces: Vec<i64>,
+    /// One entry for each memory shown, in that order; empty in receipts of older versions.
+    pub hits: Vec<HitFacts>,
+}
+
+/// How one hit was judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(crate) struct HitFacts {
+    /// Namespace of the memory.
+    pub namespace: i64,
+    /// Probability with which the memory was put in this place; 1 unless chance had a part in it.
+    pub propensity: f32,
+    /// The probability of success that was promised.
+    pub probability: f32,
+    /// What the promise was made of, before calibration (`outcome/calibration.rs`).
+    pub features: [f32; 4],
+}
+
+impl Facts {
+    /// Flags and number of namespaces (u32 each), namespaces (i64), then the hits; little-endian.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(u32::from(self.withheld).to_le_bytes());
+        bytes.extend((self.namespaces.len() as u32).to_le_bytes());
+        bytes.extend(self.namespaces.iter().flat_map(|id| id.to_le_bytes()));
+        bytes.extend_from_slice(bytemuck::cast_slice(&self.hits));
+        bytes
+    }
+
+    /// The inverse of [`Facts::encode`].
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let broken = || Error::corrupt("the facts of a receipt are cut short");
+        let (head, rest) = bytes.split_at_checked(8).ok_or_else(broken)?;
+        let head: Vec<u32> = bytemuck::pod_collect_to_vec(head);
+        let [flags, count] = head[..] else {
+            return Err(broken());
+        };
+        let (namespaces, hits) = rest.split_at_checked(8 * count as usize).ok_or_else(broken)?;
+        if !hits.len().is_multiple_of(size_of::<HitFacts>()) {
+            return Err(broken());
+        }
+        Ok(Self {
+            withheld: flags & 1 == 1,
+            namespaces: bytemuck::pod_collect_to_vec(namespaces),
+            hits: bytemuck::pod_collect_to_vec(hits),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_survive_and_damage_is_an_error() {
+        let hit =
+            HitFacts { namespace: 3, propensity: 0.5, probability: 0.7, features: [1.0, 2.0, 3.0, 4.0] };
+        let facts = Facts { withheld: true, namespaces: vec![3, 9], hits: vec![hit; 2] };
+        let bytes = facts.encode();
+        assert_eq!(Facts::decode(&bytes).expect("sound"), facts);
+        for cut in [0, 7, 12, bytes.len() - 1] {
+            assert!(Facts::decode(&bytes[..cut]).is_err());
+        }
+        let mut absurd = bytes.clone();
+        absurd[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(Facts::decode(&absurd).is_err());
+    }
+}
