@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
-use crate::store::{cells, experiences, names, reports};
+use crate::store::{calibrators, cells, experiences, names, reports};
 
 use super::core::Core;
 use super::output::{Namespace, Record, Stats, Verification};
@@ -137,6 +137,10 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Err(error) => found.faults.push(error.to_string()),
         }
         match reports::check_grounds(conn) {
+            Ok(faults) => found.faults.extend(faults),
+            Err(error) => found.faults.push(error.to_string()),
+        }
+        match calibrators::check_all(conn) {
             Ok(faults) => found.faults.extend(faults),
             Err(error) => found.faults.push(error.to_string()),
         }

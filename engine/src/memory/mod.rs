@@ -1,5 +1,6 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod calibrate;
 mod core;
 mod files;
 mod input;

@@ -15,6 +15,9 @@ pub struct Recall {
     pub receipt: Option<ReceiptId>,
     /// Best first; at most `k`.
     pub hits: Vec<Hit>,
+    /// Probability that one of the hits succeeds here, in `0..=1`: that of the likeliest one, and so a
+    /// lower bound where several could. Low means that nothing fits; 0 without hits.
+    pub fit: f64,
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
     pub bytes_touched: u64,
 }

@@ -13,8 +13,9 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
-use crate::outcome::{Sums, Weights};
+use crate::outcome::{Calibrator, Sums, Weights};
 use crate::segment::SpaceKind;
+use crate::store::calibrators::{self, Fitted};
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
 use crate::store::memories::{self, LIVE};
@@ -57,6 +58,7 @@ pub(crate) struct Snapshot {
     pub cells: usize,
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
+    pub calibrator: Calibrator,
 }
 
 impl Snapshot {
@@ -95,6 +97,7 @@ struct State {
     kind_cells: HashMap<i64, Arc<RoaringTreemap>>,
     memory_sample: Sample,
     cell_sample: Sample,
+    fitted: Option<Fitted>,
 }
 
 impl Partition {
@@ -119,6 +122,7 @@ impl Partition {
             kind_cells: HashMap::new(),
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
+            fitted: calibrators::load(conn, id)?,
         };
         let partition = |state| Self { id, metric, state: RwLock::new(state) };
         for segment in segments {
@@ -146,6 +150,17 @@ impl Partition {
         state.load_memory_sample(conn, id, metric)?;
         state.load_cell_sample(conn, metric)?;
         Ok(partition(state))
+    }
+
+    /// The number of the namespace.
+    pub(crate) fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// How many reports give credit here, and the calibrator last fitted.
+    pub(crate) fn calibration(&self) -> (i64, Option<Fitted>) {
+        let state = self.state.read();
+        (state.overall.reports, state.fitted)
     }
 
     /// What a recall sees now.
@@ -255,6 +270,7 @@ impl State {
             cell_sample,
             cells: self.cells.len(),
             overall: (overall.successes, overall.failures),
+            calibrator: self.fitted.map_or(Calibrator::IDENTITY, |fitted| fitted.calibrator),
         }
     }
 
@@ -320,6 +336,7 @@ impl State {
                     self.load_cell_sample(conn, metric)?;
                 }
             }
+            Op::Calibrated => self.fitted = calibrators::load(conn, namespace)?,
             Op::NamespaceAdded | Op::NamespaceDropped => {}
         }
         Ok(())

@@ -8,8 +8,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::graph::{Effort, Scratch};
 use crate::id::{MemoryId, ReceiptId};
-use crate::outcome::{Background, MIN_EXPERIENCES, NEIGHBOURS};
-use crate::rank::{Candidate, Neighbour, Ranked, nominate, rank};
+use crate::outcome::{Background, Calibrator, MIN_EXPERIENCES, NEIGHBOURS};
+use crate::rank::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};
 use crate::segment::SpaceKind;
 use crate::store::{Facts, HitFacts, Slip, memories, names};
 use crate::vector::{Metric, Probe};
@@ -100,14 +100,15 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
                     namespace: grounds[r.namespace].seen.namespace,
                     propensity: 1.0,
                     probability: r.evidence.probability() as f32,
-                    features: [0.0; 4],
+                    features: r.features,
                 })
                 .collect(),
         };
         core.receipts.issue(Slip { id, vector, text, shown, facts });
     }
     core.counters.add(&effort);
-    Ok(Recall { receipt, hits, bytes_touched: effort.bytes })
+    let fit = hits.iter().map(Hit::probability).fold(0.0, f64::max);
+    Ok(Recall { receipt, hits, fit, bytes_touched: effort.bytes })
 }
 
 /// The namespaces of a query that exist, each once.
@@ -218,9 +219,9 @@ fn search(
     let overall = grounds
         .iter()
         .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
-    let mut ranked = rank(&candidates, &neighbours, memories, experiences, identical, overall);
-    ranked.truncate(query.k);
-    Ok(ranked)
+    let calibrators: Vec<Calibrator> = grounds.iter().map(|ground| ground.seen.calibrator).collect();
+    let common = Grounds { memories, experiences, identical, overall, calibrators: &calibrators };
+    Ok(rank(&candidates, &neighbours, &common, query.k))
 }
 
 impl Ground {

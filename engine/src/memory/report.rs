@@ -6,6 +6,7 @@ use crate::store::reports::{self, About, NewReport};
 
 use crate::vector::Metric;
 
+use super::calibrate;
 use super::core::{Core, check_name, check_text};
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
@@ -54,6 +55,7 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
             _ => Ok(filed),
         }
     })?;
+    let searched = slip.as_ref().and_then(|slip| slip.facts.namespaces.first().copied());
     if let Some(slip) = slip {
         core.receipts.drop_reported(slip.id);
     } else if filed.pending
@@ -62,6 +64,9 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
         // It may have been written while this report waited for its turn; whoever wrote it has then
         // looked for waiting reports too early.
         settle_one(core, id)?;
+    }
+    if let Some(namespace) = searched {
+        calibrate::after_report(core, namespace)?;
     }
     let status = match (filed.duplicate, filed.pending, filed.credited.is_empty()) {
         (true, ..) => ReportStatus::Duplicate,

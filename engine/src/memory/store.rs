@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::error::Result;
 use crate::id::MemoryId;
 
+use super::calibrate;
 use super::core::Core;
 use super::input::{Memory, Query, Report, Update};
 use super::keeper::Keeper;
@@ -208,7 +209,7 @@ impl Store {
         // Up to here and no further: others may go on writing.
         let target = self.core.db.acknowledged();
         while seal::reaches_below(&self.core, target)? && seal::seal(&self.core, 1)? {}
-        Ok(())
+        calibrate::all(&self.core)
     }
 
     /// Flushes, seals what is due, stops the threads. Every later call on this handle answers

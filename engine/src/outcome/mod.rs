@@ -2,10 +2,12 @@
 //! Pure: no I/O, no clock, no index.
 
 mod background;
+mod calibration;
 mod evidence;
 mod posterior;
 
 pub(crate) use background::{Background, SAMPLE};
+pub(crate) use calibration::{Calibrator, Example, Features, MIN_EXAMPLES, MOST_EXAMPLES};
 pub(crate) use evidence::{Credit, Sums, Weights};
 pub use posterior::{Evidence, Precedent};
-pub(crate) use posterior::{Judge, MIN_EXPERIENCES, NEIGHBOURS};
+pub(crate) use posterior::{Judge, Judged, MIN_EXPERIENCES, NEIGHBOURS, ln_add};

@@ -14,11 +14,13 @@
 //! score is relative to `top`, so it orders the hits of one recall and is no probability. The
 //! probability shown to users is a second step: the mean of a Beta distribution with these alpha and
 //! beta, faded by how far even the best point lies from the query, over a weak prior at the success
-//! rate of the namespace. Where nothing fits, the prior is all that is left.
+//! rate of the namespace. Where nothing fits, the prior is all that is left. `calibration.rs` then
+//! holds that mean to what came of earlier promises.
 
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
 use super::background::Background;
+use super::calibration::{Calibrator, Features, logit};
 use super::evidence::Weights;
 
 /// Nearest points of either kind that a recall considers.
@@ -70,21 +72,24 @@ pub struct Evidence {
     pub supporting: Option<Precedent>,
     /// The nearest situation in which it mostly failed.
     pub contradicting: Option<Precedent>,
-    alpha: f64,
-    beta: f64,
+    /// Probability of success.
+    mean: f64,
+    /// Pseudo-reports behind it.
+    strength: f64,
 }
 
 impl Evidence {
-    /// Probability that using the memory here succeeds: mean of the posterior, in `0..=1`.
+    /// Probability that using the memory here succeeds: mean of the posterior, held to how earlier
+    /// promises came true; in `0..=1`.
     pub fn probability(&self) -> f64 {
-        self.alpha / (self.alpha + self.beta)
+        self.mean
     }
 
     /// Central credible interval of the probability that holds this share of the posterior
     /// (`mass` in `0..1`; outside, it is taken as 0.9).
     pub fn interval(&self, mass: f64) -> (f64, f64) {
         let tail = if mass > 0.0 && mass < 1.0 { (1.0 - mass) / 2.0 } else { 0.05 };
-        let (a, b) = (self.alpha, self.beta);
+        let (a, b) = (self.mean * self.strength, (1.0 - self.mean) * self.strength);
         if a + b > NEARLY_NORMAL {
             let mean = self.probability();
             let deviation = (mean * (1.0 - mean) / (a + b + 1.0)).sqrt();
@@ -95,6 +100,21 @@ impl Evidence {
             Ok(beta) => (beta.inverse_cdf(tail), beta.inverse_cdf(1.0 - tail)),
             Err(_) => (0.0, 1.0),
         }
+    }
+}
+
+/// A memory judged: what it is ranked by, and what is behind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judged {
+    pub ln_alpha: f64,
+    pub ln_beta: f64,
+    pub evidence: Evidence,
+}
+
+impl Judged {
+    /// What hits are ranked by.
+    pub(crate) fn score(&self) -> f64 {
+        self.ln_alpha - self.ln_beta
     }
 }
 
@@ -113,9 +133,9 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Score and evidence of a memory with this similarity to the query, used before in these
-    /// situations (similarity and weights, nearest first).
-    pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Weights)]) -> (f64, Evidence) {
+    /// Judges a memory with this similarity to the query, used before in these situations
+    /// (similarity and weights, nearest first).
+    pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Weights)]) -> Judged {
         let (wins, losses) = self.overall;
         let prior = (wins + 1.0) / (wins + losses + 2.0);
         let own = KAPPA.ln() + (self.memories.place(similarity) - self.top) / BANDWIDTH;
@@ -128,8 +148,8 @@ impl Judge {
             nominated,
             supporting: None,
             contradicting: None,
-            alpha: 0.0,
-            beta: 0.0,
+            mean: 0.0,
+            strength: 0.0,
         };
         for &(similarity, weights) in past {
             let place = self.experiences.place(similarity);
@@ -148,15 +168,45 @@ impl Judge {
                 reports: weights.reports as u64,
             });
         }
-        let near = ((self.top - self.identical).min(0.0) / REACH).exp();
-        evidence.alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes);
-        evidence.beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures);
-        (ln_alpha - ln_beta, evidence)
+        let near = (self.nearness() / REACH).exp();
+        let alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes);
+        let beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures);
+        evidence.strength = alpha + beta;
+        evidence.mean = alpha / evidence.strength;
+        Judged { ln_alpha, ln_beta, evidence }
+    }
+
+    /// What the promise for a memory is made of; `ln_total` is the logarithm of the sum of the
+    /// alphas of all memories judged.
+    pub(crate) fn features(&self, judged: &Judged, ln_total: f64) -> Features {
+        [
+            logit(judged.evidence.mean),
+            judged.ln_alpha,
+            judged.ln_beta,
+            self.top,
+            self.nearness(),
+            judged.ln_alpha - ln_total,
+        ]
+        .map(|x| x as f32)
+    }
+
+    /// How far the best point lies below the place of an identical situation, in spreads; at most 0.
+    fn nearness(&self) -> f64 {
+        (self.top - self.identical).min(0.0)
+    }
+}
+
+impl Evidence {
+    /// Holds the probability to how earlier promises came true.
+    pub(crate) fn calibrate(&mut self, calibrator: &Calibrator, features: &Features) {
+        if calibrator.examples > 0 {
+            self.mean = calibrator.probability(features);
+        }
     }
 }
 
 /// `ln(exp(a) + exp(b))` without overflow; `b` may be minus infinity and then changes nothing.
-fn ln_add(a: f64, b: f64) -> f64 {
+pub(crate) fn ln_add(a: f64, b: f64) -> f64 {
     if b == f64::NEG_INFINITY {
         return a;
     }
@@ -192,7 +242,8 @@ mod tests {
     fn the_score_is_the_formula() {
         let j = judge();
         let k = |x: f32| ((j.memories.place(x) - j.top) / 0.45).exp();
-        let (score, evidence) = j.judge(0.6, false, &[(0.8, reports(2, 1)), (0.5, reports(0, 3))]);
+        let judged = j.judge(0.6, false, &[(0.8, reports(2, 1)), (0.5, reports(0, 3))]);
+        let (score, evidence) = (judged.score(), judged.evidence);
         let alpha = 1.5 * k(0.6) + 2.0 * k(0.8);
         let beta = 0.3 + k(0.8) + 3.0 * k(0.5);
         assert!((score - (alpha.ln() - beta.ln())).abs() < 1e-9);
@@ -207,7 +258,7 @@ mod tests {
         let j = judge();
         let mut last = f64::NEG_INFINITY;
         for i in 0..2000_u16 {
-            let (score, _) = j.judge(-1.0 + f32::from(i) / 1000.0, false, &[]);
+            let score = j.judge(-1.0 + f32::from(i) / 1000.0, false, &[]).score();
             assert!(score >= last);
             last = score;
         }
@@ -216,10 +267,10 @@ mod tests {
     #[test]
     fn near_evidence_moves_the_probability_and_narrows_its_interval() {
         let j = judge();
-        let (_, none) = j.judge(0.8, false, &[]);
-        let (_, bad) = j.judge(0.8, false, &[(0.8, reports(1, 9))]);
-        let (_, good) = j.judge(0.8, false, &[(0.8, reports(9, 1))]);
-        let (_, better) = j.judge(0.8, false, &[(0.8, reports(90, 10))]);
+        let none = j.judge(0.8, false, &[]).evidence;
+        let bad = j.judge(0.8, false, &[(0.8, reports(1, 9))]).evidence;
+        let good = j.judge(0.8, false, &[(0.8, reports(9, 1))]).evidence;
+        let better = j.judge(0.8, false, &[(0.8, reports(90, 10))]).evidence;
         assert!(bad.probability() < 0.35 && bad.probability() < none.probability());
         assert!(good.probability() > 0.8 && (better.probability() - 0.9).abs() < 0.02);
         let width = |e: &Evidence| e.interval(0.9).1 - e.interval(0.9).0;
@@ -233,15 +284,15 @@ mod tests {
         let mut j = judge();
         j.overall = (10.0, 90.0);
         j.identical = j.top + 40.0;
-        let (_, lonely) = j.judge(0.8, false, &[(0.8, reports(9, 0))]);
+        let lonely = j.judge(0.8, false, &[(0.8, reports(9, 0))]).evidence;
         assert!((lonely.probability() - 11.0 / 102.0).abs() < 0.01);
     }
 
     #[test]
     fn far_success_does_not_buy_off_irrelevance() {
         let j = judge();
-        let (near, _) = j.judge(0.8, false, &[]);
-        let (proven_elsewhere, _) = j.judge(0.3, false, &[(0.2, reports(1000, 0))]);
+        let near = j.judge(0.8, false, &[]).score();
+        let proven_elsewhere = j.judge(0.3, false, &[(0.2, reports(1000, 0))]).score();
         assert!(near > proven_elsewhere);
     }
 }

@@ -4,4 +4,4 @@ mod explain;
 mod score;
 
 pub(crate) use explain::reasons;
-pub(crate) use score::{Candidate, Neighbour, Ranked, nominate, rank};
+pub(crate) use score::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};

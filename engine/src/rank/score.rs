@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::outcome::{Background, Evidence, Judge, Weights};
+use crate::outcome::{Background, Calibrator, Evidence, Features, Judge, Judged, Weights, ln_add};
 
 /// A memory near the query, or one that was nominated.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,22 @@ pub(crate) struct Ranked {
     pub similarity: f32,
     pub score: f64,
     pub evidence: Evidence,
+    /// What the probability was made of.
+    pub features: Features,
+}
+
+/// What the namespaces searched have in common, and what each has of its own.
+pub(crate) struct Grounds<'a> {
+    /// Background of the memories.
+    pub memories: Background,
+    /// Background of the experiences.
+    pub experiences: Background,
+    /// Similarity of a situation identical to the query.
+    pub identical: f32,
+    /// Weights of all successes and failures.
+    pub overall: (f64, f64),
+    /// The calibrator of each namespace.
+    pub calibrators: &'a [Calibrator],
 }
 
 /// Receipts under which a memory must have succeeded near the query before that makes it a
@@ -55,15 +71,14 @@ pub(crate) fn nominate(neighbours: &[Neighbour]) -> Vec<(u64, usize)> {
     named
 }
 
-/// Scores the candidates (each memory once) and sorts them: score, then similarity, then id.
+/// The best `k` of the candidates (each memory once) by score, then similarity, then id.
 pub(crate) fn rank(
     candidates: &[Candidate],
     neighbours: &[Neighbour],
-    memories: Background,
-    experiences: Background,
-    identical: f32,
-    overall: (f64, f64),
+    grounds: &Grounds<'_>,
+    k: usize,
 ) -> Vec<Ranked> {
+    let &Grounds { memories, experiences, identical, overall, calibrators } = grounds;
     let best_of = |places: &mut dyn Iterator<Item = f64>| places.fold(f64::NEG_INFINITY, f64::max);
     let top = best_of(&mut candidates.iter().map(|c| memories.place(c.similarity)))
         .max(best_of(&mut neighbours.iter().map(|n| experiences.place(n.similarity))));
@@ -77,18 +92,28 @@ pub(crate) fn rank(
         past.entry(near.memory).or_default().push((near.similarity, near.weights));
     }
 
-    let mut ranked: Vec<Ranked> = candidates
+    let mut judged: Vec<(&Candidate, Judged)> = candidates
         .iter()
-        .map(|c| {
-            let past = past.get(&c.memory).map_or(&[][..], Vec::as_slice);
-            let (score, evidence) = judge.judge(c.similarity, c.nominated, past);
-            Ranked { memory: c.memory, namespace: c.namespace, similarity: c.similarity, score, evidence }
-        })
+        .map(|c| (c, judge.judge(c.similarity, c.nominated, past.get(&c.memory).map_or(&[], Vec::as_slice))))
         .collect();
-    ranked.sort_unstable_by(|a, b| {
-        b.score.total_cmp(&a.score).then(b.similarity.total_cmp(&a.similarity)).then(a.memory.cmp(&b.memory))
+    judged.sort_unstable_by(|(a, x), (b, y)| {
+        y.score()
+            .total_cmp(&x.score())
+            .then(b.similarity.total_cmp(&a.similarity))
+            .then(a.memory.cmp(&b.memory))
     });
-    ranked
+    let ln_total = judged.iter().fold(f64::NEG_INFINITY, |sum, (_, j)| ln_add(j.ln_alpha, sum));
+    judged
+        .iter()
+        .take(k)
+        .map(|(c, j)| {
+            let features = judge.features(j, ln_total);
+            let mut evidence = j.evidence;
+            evidence.calibrate(&calibrators[c.namespace], &features);
+            let &&Candidate { memory, namespace, similarity, .. } = c;
+            Ranked { memory, namespace, similarity, score: j.score(), evidence, features }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -109,9 +134,19 @@ mod tests {
         Neighbour { cell, memory, namespace: 0, similarity, weights: sums.into() }
     }
 
+    fn ranked(candidates: &[Candidate], neighbours: &[Neighbour]) -> Vec<Ranked> {
+        let grounds = Grounds {
+            memories: background(),
+            experiences: background(),
+            identical: 1.0,
+            overall: (3.0, 1.0),
+            calibrators: &[Calibrator::IDENTITY],
+        };
+        rank(candidates, neighbours, &grounds, usize::MAX)
+    }
+
     fn order(candidates: &[Candidate], neighbours: &[Neighbour]) -> Vec<u64> {
-        let ranked = rank(candidates, neighbours, background(), background(), 1.0, (0.0, 0.0));
-        ranked.iter().map(|r| r.memory).collect()
+        ranked(candidates, neighbours).iter().map(|r| r.memory).collect()
     }
 
     #[test]
@@ -139,9 +174,9 @@ mod tests {
         let candidates = [candidate(1, 0.7), candidate(2, 0.68)];
         let mut near: Vec<_> =
             (0..20).map(|i| neighbour(i, 1 + i % 2, 0.5 + i as f32 / 50.0, 0.3, 0)).collect();
-        let a = rank(&candidates, &near, background(), background(), 1.0, (3.0, 1.0));
+        let a = ranked(&candidates, &near);
         near.reverse();
-        let b = rank(&candidates, &near, background(), background(), 1.0, (3.0, 1.0));
+        let b = ranked(&candidates, &near);
         assert!(a.iter().zip(&b).all(|(x, y)| x.score.to_bits() == y.score.to_bits()));
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Op {
     NamespaceAdded = 8,
     /// A namespace is gone, with everything in it.
     NamespaceDropped = 9,
+    /// A namespace got another calibrator.
+    Calibrated = 10,
 }
 
 impl Op {
@@ -42,6 +44,7 @@ impl Op {
             Op::CellRemoved,
             Op::NamespaceAdded,
             Op::NamespaceDropped,
+            Op::Calibrated,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -379,10 +379,13 @@ fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>
     }
     tx.conn
         .prepare_cached(
-            "INSERT INTO receipts(id, situation, query_text, shown, facts, checksum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO receipts(id, situation, query_text, shown, facts, namespace, checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
-        .and_then(|mut s| s.execute(params![bytes.as_slice(), situation, text, shown, facts, checksum]))
+        .and_then(|mut s| {
+            let namespace = slip.facts.namespaces.first();
+            s.execute(params![bytes.as_slice(), situation, text, shown, facts, namespace, checksum])
+        })
         .map_err(sql)?;
     Ok(Some(bound))
 }

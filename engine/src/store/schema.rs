@@ -93,6 +93,7 @@ CREATE TABLE segments(
 const STEPS: &[&[&str]] = &[&[
     // Version 2.
     "ALTER TABLE receipts ADD COLUMN facts BLOB",
+    super::calibrators::TABLES,
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
+use crate::outcome::Features;
 
 /// What a recall was asked and what it showed.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +38,7 @@ pub(crate) struct HitFacts {
     /// The probability of success that was promised.
     pub probability: f32,
     /// What the promise was made of, before calibration (`outcome/calibration.rs`).
-    pub features: [f32; 4],
+    pub features: Features,
 }
 
 impl Facts {
@@ -77,8 +78,12 @@ mod tests {
 
     #[test]
     fn facts_survive_and_damage_is_an_error() {
-        let hit =
-            HitFacts { namespace: 3, propensity: 0.5, probability: 0.7, features: [1.0, 2.0, 3.0, 4.0] };
+        let hit = HitFacts {
+            namespace: 3,
+            propensity: 0.5,
+            probability: 0.7,
+            features: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        };
         let facts = Facts { withheld: true, namespaces: vec![3, 9], hits: vec![hit; 2] };
         let bytes = facts.encode();
         assert_eq!(Facts::decode(&bytes).expect("sound"), facts);
