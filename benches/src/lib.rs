@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 
 pub mod ann;
+pub mod arms;
+pub mod cosines;
 pub mod data;
 pub mod measure;
 pub mod npy;

@@ -63,9 +63,14 @@ impl<'a> Agent<'a> {
 
     /// Notes how the pick went, and reports it if this agent learns.
     pub fn settle(&mut self, pick: Pick) -> Result<()> {
+        self.settle_as(pick, pick.right)
+    }
+
+    /// Notes how the pick went, and reports `success` instead, which may be wrong.
+    pub fn settle_as(&mut self, pick: Pick, success: bool) -> Result<()> {
         self.trace.push(pick.right, pick.probability);
         if let Some(receipt) = pick.receipt {
-            let outcome = if pick.right { Outcome::Success } else { Outcome::Failure };
+            let outcome = if success { Outcome::Success } else { Outcome::Failure };
             self.store.report(&Report::on(receipt, outcome))?;
         }
         Ok(())
