@@ -47,6 +47,13 @@ impl ReceiptId {
         i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1000)
     }
 
+    /// The random bits of the id, as a seed for what chance decides in its recall.
+    pub(crate) fn seed(self) -> u64 {
+        let bits = self.0.as_u128();
+        // 62 bits below the variant; above them the 12 bits after the version.
+        (bits as u64) ^ ((bits >> 64) as u64 & 0xfff).rotate_right(12)
+    }
+
     /// The 16 bytes of the UUID, most significant first.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.into_bytes()

@@ -143,6 +143,9 @@ pub struct Query {
     pub(crate) receipt: bool,
     pub(crate) content: bool,
     pub(crate) width: usize,
+    pub(crate) explore: usize,
+    pub(crate) hold_out: f64,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Query {
@@ -158,6 +161,9 @@ impl Query {
             receipt: true,
             content: false,
             width: 0,
+            explore: 0,
+            hold_out: 0.0,
+            seed: None,
         }
     }
 
@@ -200,6 +206,34 @@ impl Query {
     /// Width (`ef`) of the graph search for this recall. Default (0): that of the store.
     pub fn width(mut self, width: usize) -> Self {
         self.width = width;
+        self
+    }
+
+    /// How many of the `k` places, the last ones, go to memories drawn by Thompson sampling: each
+    /// candidate that has no place yet (at least 32 of them are looked for) draws a success probability
+    /// from its posterior, and the highest draws take the places. Memories of which little is known get
+    /// their chance that way, and [`Hit::propensity`](crate::Hit::propensity) says how likely that was.
+    /// Default: 0, nothing is left to chance.
+    pub fn explore(mut self, places: usize) -> Self {
+        self.explore = places;
+        self
+    }
+
+    /// The share of recalls, in `0..=0.5`, on which memory is withheld at random, so that
+    /// [`Store::uplift`](crate::Store::uplift) can tell what it is worth: such a recall has no hits, and
+    /// says so in [`Recall::withheld`](crate::Recall::withheld). On a further share of the same size (less
+    /// above a third: at least half of what is not withheld stays whole) a single hit, drawn from all of
+    /// them, is left out silently and not replaced, for the uplift of single memories. Only recalls with
+    /// a receipt are ever held out. Default: 0.
+    pub fn hold_out(mut self, share: f64) -> Self {
+        self.hold_out = share;
+        self
+    }
+
+    /// Makes all that chance decides in this recall repeatable: the same store, query and seed give the
+    /// same hits. Default: the random bits of the receipt.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 }

@@ -1,6 +1,7 @@
 //! The face of the engine: the only floor that sees all others.
 
 mod calibrate;
+mod chance;
 mod core;
 mod files;
 mod input;

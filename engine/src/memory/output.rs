@@ -13,11 +13,15 @@ use crate::vector::Metric;
 pub struct Recall {
     /// Names this recall in a report; `None` if the query asked for none.
     pub receipt: Option<ReceiptId>,
-    /// Best first; at most `k`.
+    /// Best first, then those that were explored; at most `k`.
     pub hits: Vec<Hit>,
     /// Probability that one of the hits succeeds here, in `0..=1`: that of the likeliest one, and so a
     /// lower bound where several could. Low means that nothing fits; 0 without hits.
     pub fit: f64,
+    /// Whether the hits were withheld at random, to learn how things go without memory
+    /// ([`Query::hold_out`](crate::Query::hold_out)): there are none then, and the report on this recall
+    /// can name none.
+    pub withheld: bool,
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
     pub bytes_touched: u64,
 }
@@ -37,6 +41,11 @@ pub struct Hit {
     pub similarity: f32,
     /// What experience says of it in situations like this one.
     pub evidence: Evidence,
+    /// The probability with which it was shown: 1, unless it was explored
+    /// ([`Query::explore`](crate::Query::explore)). Then it is the probability of being drawn into any of
+    /// the explored places, estimated from 256 draws: its standard error is at most 0.031, and it is
+    /// never below 1/258.
+    pub propensity: f64,
     /// Its text, if the query asked for contents.
     pub content: Option<String>,
     /// Its metadata, if the query asked for contents; null if it has none.
@@ -96,8 +105,8 @@ pub struct Record {
 pub enum ReportStatus {
     /// It counts from now on.
     Credited,
-    /// It is kept, and moves nothing: the outcome is unknown, or several hits were shown and
-    /// none was named as used.
+    /// It is kept, and moves nothing: the outcome is unknown, the hits were withheld, or several were
+    /// shown and none was named as used.
     NotCredited,
     /// Its receipt has not arrived yet: it is kept and counts as soon as it does.
     Pending,

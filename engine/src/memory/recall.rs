@@ -14,6 +14,7 @@ use crate::segment::SpaceKind;
 use crate::store::{Facts, HitFacts, Slip, memories, names};
 use crate::vector::{Metric, Probe};
 
+use super::chance::{self, Placed};
 use super::core::{Core, check_name};
 use super::input::{DEFAULT_NAMESPACE, Query};
 use super::output::{Hit, Recall};
@@ -56,6 +57,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     for namespace in &query.namespaces {
         check_name("namespace", namespace)?;
     }
+    chance::check(query)?;
     let now = core.now();
     let mut effort = Effort::default();
     let (grounds, ranked) = loop {
@@ -72,14 +74,19 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
             }
         }
     };
-    let mut hits: Vec<Hit> = ranked
+    let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
+    let mut placed = chance::place(ranked, query, receipt);
+    let held = receipt.map(|id| chance::hold_out(&mut placed, query, id)).unwrap_or_default();
+    let mut hits: Vec<Hit> = placed
         .iter()
-        .map(|r| Hit {
+        .filter(|_| !held.withheld)
+        .map(|Placed { ranked: r, propensity }| Hit {
             id: MemoryId(r.memory),
             namespace: grounds[r.namespace].name.clone(),
             score: r.score,
             similarity: r.similarity,
             evidence: r.evidence,
+            propensity: *propensity,
             content: None,
             metadata: None,
         })
@@ -87,18 +94,19 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     if query.content {
         load_contents(core, &mut hits, &mut effort)?;
     }
-    let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
     if let Some(id) = receipt {
-        let shown = hits.iter().map(|hit| hit.id.0).collect();
+        let shown = placed.iter().map(|placed| placed.ranked.memory).collect();
         let (vector, text) = (query.vector.clone(), query.text.clone());
         let facts = Facts {
-            withheld: false,
+            withheld: held.withheld,
+            hold_out: held.share,
+            left_out: held.left_out,
             namespaces: grounds.iter().map(|ground| ground.seen.namespace).collect(),
-            hits: ranked
+            hits: placed
                 .iter()
-                .map(|r| HitFacts {
+                .map(|Placed { ranked: r, propensity }| HitFacts {
                     namespace: grounds[r.namespace].seen.namespace,
-                    propensity: 1.0,
+                    propensity: *propensity as f32,
                     probability: r.evidence.probability() as f32,
                     features: r.features,
                 })
@@ -108,7 +116,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     }
     core.counters.add(&effort);
     let fit = hits.iter().map(Hit::probability).fold(0.0, f64::max);
-    Ok(Recall { receipt, hits, fit, bytes_touched: effort.bytes })
+    Ok(Recall { receipt, hits, fit, withheld: held.withheld, bytes_touched: effort.bytes })
 }
 
 /// The namespaces of a query that exist, each once.
@@ -147,6 +155,7 @@ fn survey(core: &Core, query: &Query) -> Result<Vec<Ground>> {
     Ok(grounds)
 }
 
+/// The candidates for the places of the query, best first.
 fn search(
     grounds: &[Ground],
     probes: &Probes,
@@ -163,6 +172,7 @@ fn search(
     let experienced = grounds.iter().any(|ground| ground.seen.cells > 0);
     // Without experience the order is that of similarity: the best k are all there is to know.
     let want = if experienced { query.k.max(NEIGHBOURS) } else { query.k };
+    let want = want.max(chance::wanted(query));
 
     let mut candidates = Vec::new();
     for (namespace, ground) in grounds.iter().enumerate() {
@@ -221,7 +231,7 @@ fn search(
         .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
     let calibrators: Vec<Calibrator> = grounds.iter().map(|ground| ground.seen.calibrator).collect();
     let common = Grounds { memories, experiences, identical, overall, calibrators: &calibrators };
-    Ok(rank(&candidates, &neighbours, &common, query.k))
+    Ok(rank(&candidates, &neighbours, &common, chance::ranked(query)))
 }
 
 impl Ground {

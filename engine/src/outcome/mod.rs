@@ -3,11 +3,16 @@
 
 mod background;
 mod calibration;
+mod chance;
 mod evidence;
+mod explore;
+mod hold_out;
 mod posterior;
 
 pub(crate) use background::{Background, SAMPLE};
 pub(crate) use calibration::{Calibrator, Example, Features, MIN_EXAMPLES, MOST_EXAMPLES};
 pub(crate) use evidence::{Credit, Sums, Weights};
+pub(crate) use explore::explore;
+pub(crate) use hold_out::{Fate, MOST_HELD_OUT, Shares};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, Judged, MIN_EXPERIENCES, NEIGHBOURS, ln_add};

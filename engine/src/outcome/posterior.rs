@@ -85,11 +85,16 @@ impl Evidence {
         self.mean
     }
 
+    /// Parameters alpha and beta of the posterior of that probability, a Beta distribution.
+    pub(crate) fn posterior(&self) -> (f64, f64) {
+        (self.mean * self.strength, (1.0 - self.mean) * self.strength)
+    }
+
     /// Central credible interval of the probability that holds this share of the posterior
     /// (`mass` in `0..1`; outside, it is taken as 0.9).
     pub fn interval(&self, mass: f64) -> (f64, f64) {
         let tail = if mass > 0.0 && mass < 1.0 { (1.0 - mass) / 2.0 } else { 0.05 };
-        let (a, b) = (self.mean * self.strength, (1.0 - self.mean) * self.strength);
+        let (a, b) = self.posterior();
         if a + b > NEARLY_NORMAL {
             let mean = self.probability();
             let deviation = (mean * (1.0 - mean) / (a + b + 1.0)).sqrt();

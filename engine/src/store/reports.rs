@@ -219,7 +219,7 @@ pub(crate) fn file(tx: &mut Tx<'_>, new: &NewReport<'_>) -> Result<Filed> {
                     row.insert(tx)?;
                 }
                 Some(bound) => {
-                    if let Some(&memory) = row.used.iter().find(|m| !bound.shown.contains(m)) {
+                    if let Some(&memory) = row.used.iter().find(|m| !bound.offered().contains(m)) {
                         return Err(Error::NotShown { memory, receipt: receipt.to_string() });
                     }
                     row.insert(tx)?;
@@ -324,6 +324,22 @@ struct Bound {
     facts: Facts,
 }
 
+impl Bound {
+    /// The memories that the caller was given and may name: none where they were withheld.
+    pub(super) fn offered(&self) -> &[u64] {
+        if self.facts.withheld && !crate::sabotage::on("withheld_credits") { &[] } else { &self.shown }
+    }
+
+    /// The memories that a report used which names these: with none named, the only one there was.
+    /// Several were shown and none is named: none.
+    pub(super) fn used(&self, named: &[u64]) -> Vec<u64> {
+        match (named, self.offered()) {
+            ([], [only]) => vec![*only],
+            (named, offered) => named.iter().copied().filter(|memory| offered.contains(memory)).collect(),
+        }
+    }
+}
+
 fn receipt_sum(
     id: &[u8; 16],
     situation: i64,
@@ -407,15 +423,7 @@ fn credit_receipt(tx: &mut Tx<'_>, id: &[u8; 16], bound: &Bound) -> Result<()> {
             row.outcome = row.outcome.or(Some(0.0));
         }
     }
-    // A report credits the memories it names; without names, the only one shown.
-    let used = |row: &Row| -> Vec<u64> {
-        match (row.used.as_slice(), bound.shown.as_slice()) {
-            _ if row.pending => Vec::new(),
-            ([], [only]) => vec![*only],
-            // Several were shown and none is named: this filters nothing out of nothing.
-            (named, shown) => named.iter().copied().filter(|m| shown.contains(m)).collect(),
-        }
-    };
+    let used = |row: &Row| if row.pending { Vec::new() } else { bound.used(&row.used) };
     let giving: Vec<(&Row, f64, Vec<u64>)> = reports
         .iter()
         .filter_map(|row| row.outcome.map(|outcome| (row, outcome, used(row))))

@@ -20,7 +20,12 @@ pub(crate) struct Slip {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
     /// Whether the hits were kept from the caller, to learn how things go without memory.
+    /// `shown` then holds what would have been shown.
     pub withheld: bool,
+    /// The share of recalls on which memory was being withheld at random; 0 if on none.
+    pub hold_out: f64,
+    /// The one hit that was kept from the caller, to learn how things go without it; it is not in `shown`.
+    pub left_out: Option<u64>,
     /// The namespaces that were searched.
     pub namespaces: Vec<i64>,
     /// One entry for each memory shown, in that order; empty in receipts of older versions.
@@ -33,7 +38,8 @@ pub(crate) struct Facts {
 pub(crate) struct HitFacts {
     /// Namespace of the memory.
     pub namespace: i64,
-    /// Probability with which the memory was put in this place; 1 unless chance had a part in it.
+    /// Probability with which the memory was put in its place, or, if it was explored, in any of the
+    /// explored places; 1 unless chance had a part in it.
     pub propensity: f32,
     /// The probability of success that was promised.
     pub probability: f32,
@@ -41,13 +47,24 @@ pub(crate) struct HitFacts {
     pub features: Features,
 }
 
+/// Flags of [`Facts::encode`].
+const WITHHELD: u32 = 1;
+const ON_TRIAL: u32 = 2;
+
 impl Facts {
-    /// Flags and number of namespaces (u32 each), namespaces (i64), then the hits; little-endian.
+    /// Flags and number of namespaces (u32 each), namespaces (i64); if something was being held out, the
+    /// share (f64) and the hit left out (u64, 0 for none); then the hits; little-endian.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        bytes.extend(u32::from(self.withheld).to_le_bytes());
+        let on_trial = self.hold_out > 0.0 || self.left_out.is_some();
+        let flags = if self.withheld { WITHHELD } else { 0 } | if on_trial { ON_TRIAL } else { 0 };
+        bytes.extend(flags.to_le_bytes());
         bytes.extend((self.namespaces.len() as u32).to_le_bytes());
         bytes.extend(self.namespaces.iter().flat_map(|id| id.to_le_bytes()));
+        if on_trial {
+            bytes.extend(self.hold_out.to_le_bytes());
+            bytes.extend(self.left_out.unwrap_or(0).to_le_bytes());
+        }
         bytes.extend_from_slice(bytemuck::cast_slice(&self.hits));
         bytes
     }
@@ -60,12 +77,18 @@ impl Facts {
         let [flags, count] = head[..] else {
             return Err(broken());
         };
-        let (namespaces, hits) = rest.split_at_checked(8 * count as usize).ok_or_else(broken)?;
+        let (namespaces, rest) = rest.split_at_checked(8 * count as usize).ok_or_else(broken)?;
+        let (trial, hits) =
+            rest.split_at_checked(if flags & ON_TRIAL == 0 { 0 } else { 16 }).ok_or_else(broken)?;
+        let trial: Vec<u64> = bytemuck::pod_collect_to_vec(trial);
+        let hold_out = trial.first().map_or(0.0, |bits| f64::from_bits(*bits));
         if !hits.len().is_multiple_of(size_of::<HitFacts>()) {
             return Err(broken());
         }
         Ok(Self {
-            withheld: flags & 1 == 1,
+            withheld: flags & WITHHELD != 0,
+            hold_out,
+            left_out: trial.get(1).copied().filter(|id| *id != 0),
             namespaces: bytemuck::pod_collect_to_vec(namespaces),
             hits: bytemuck::pod_collect_to_vec(hits),
         })
@@ -84,14 +107,18 @@ mod tests {
             probability: 0.7,
             features: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
         };
-        let facts = Facts { withheld: true, namespaces: vec![3, 9], hits: vec![hit; 2] };
-        let bytes = facts.encode();
-        assert_eq!(Facts::decode(&bytes).expect("sound"), facts);
-        for cut in [0, 7, 12, bytes.len() - 1] {
-            assert!(Facts::decode(&bytes[..cut]).is_err());
+        let plain = Facts { namespaces: vec![3, 9], hits: vec![hit; 2], ..Facts::default() };
+        let withheld = Facts { withheld: true, hold_out: 0.25, ..plain.clone() };
+        let left_out = Facts { hold_out: 0.25, left_out: Some(17), ..plain.clone() };
+        for facts in [plain, withheld, left_out] {
+            let bytes = facts.encode();
+            assert_eq!(Facts::decode(&bytes).expect("sound"), facts);
+            for cut in [0, 7, 12, 25, bytes.len() - 1] {
+                assert!(Facts::decode(&bytes[..cut]).is_err());
+            }
+            let mut absurd = bytes.clone();
+            absurd[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+            assert!(Facts::decode(&absurd).is_err());
         }
-        let mut absurd = bytes.clone();
-        absurd[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(Facts::decode(&absurd).is_err());
     }
 }
