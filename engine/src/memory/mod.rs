@@ -3,6 +3,7 @@
 mod calibrate;
 mod chance;
 mod core;
+mod figures;
 mod files;
 mod input;
 mod inspect;
@@ -18,9 +19,12 @@ mod report;
 mod sample;
 mod seal;
 mod store;
+mod uplift;
 mod view;
 
+pub use figures::Window;
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
 pub use output::{Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification};
 pub use store::Store;
+pub use uplift::Scope;

@@ -6,14 +6,17 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Result;
 use crate::id::MemoryId;
+use crate::outcome::{Figures, Uplift};
 
 use super::calibrate;
 use super::core::Core;
+use super::figures::Window;
 use super::input::{Memory, Query, Report, Update};
 use super::keeper::Keeper;
 use super::options::Options;
 use super::output::{Namespace, Recall, Record, ReportReply, Stats, Verification};
-use super::{inspect, open, recall, remember, report, seal};
+use super::uplift::Scope;
+use super::{figures, inspect, open, recall, remember, report, seal, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -188,6 +191,48 @@ impl Store {
     pub fn stats(&self) -> Result<Stats> {
         self.core.enter()?;
         inspect::stats(&self.core)
+    }
+
+    /// What showing a memory, or those of a namespace, has changed: the outcomes of recalls on which it was
+    /// shown beside those on which chance kept it back ([`Query::hold_out`]). Only recalls made with a
+    /// hold-out count, on either side, one outcome each (the mean of what the owner reported; other
+    /// reporters do not count); of these, for a namespace, those that had a hit in it and were answered in
+    /// full or not at all; for a memory, those that showed all hits, it among them, and those that left
+    /// just this one out.
+    ///
+    /// It answers what how often things go well when a memory is used cannot: a memory that is shown on
+    /// easy requests only looks good whatever it does. What it takes is that recalls are reported on
+    /// alike whether they had hits or not. Fewer than 20 outcomes on either side are
+    /// [`InsufficientData`](crate::Verdict::InsufficientData). A memory may have been forgotten since;
+    /// [`UnknownMemory`](crate::Error::UnknownMemory) if there never was one. Reads every receipt that was
+    /// reported on.
+    pub fn uplift(&self, scope: impl Into<Scope>) -> Result<Uplift> {
+        self.core.enter()?;
+        uplift::uplift(&self.core, &scope.into())
+    }
+
+    /// The figures an owner asks for, of one namespace or of all: how many attempts succeeded, for how
+    /// long, at what cost, and with what share of memory.
+    ///
+    /// - An *attempt* is a recall that was reported on, or a report on a memory without a recall. A recall
+    ///   that nobody reported on, or whose receipt has not arrived yet, is none. It belongs to the
+    ///   namespaces that the recall searched (counting in each, and once in all of them together), or to
+    ///   that of the memory.
+    /// - It is judged by its first report with a known outcome that was not retracted: a *success* if that
+    ///   is at least 0.5. If the owner reported one, only the owner's reports are looked at, otherwise all
+    ///   are. The time of that report is the attempt's, and decides whether it lies in the window.
+    /// - A success is *contradicted* by a later such report below 0.5, or when a memory used in it is
+    ///   quarantined or forgotten (not by expiring, nor with its namespace). It is *durable* if nothing
+    ///   contradicts it within the window's `durable_days`, or has so far.
+    /// - *Tokens and money* are those of all reports on the attempts, whoever made them, retracted and
+    ///   unknown ones included. Per durable success they are the cost of all attempts, divided by the
+    ///   durable successes.
+    ///
+    /// [`Figures`] describes each. A namespace that does not exist has no attempts. Reads every report of
+    /// the window.
+    pub fn figures(&self, namespace: Option<&str>, window: Window) -> Result<Figures> {
+        self.core.enter()?;
+        figures::figures(&self.core, namespace, window)
     }
 
     /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.

@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn propensities_are_the_frequencies_of_being_drawn() {
-        let posteriors = [(3.0, 1.0), (0.3, 0.3), (2.0, 2.0), (1.0, 4.0), (40.0, 60.0), (1e-9, 0.3)];
         const SEEDS: u64 = 4000;
+        let posteriors = [(3.0, 1.0), (0.3, 0.3), (2.0, 2.0), (1.0, 4.0), (40.0, 60.0), (1e-9, 0.3)];
         for places in [1, 2, 4] {
             let mut drawn = [0_u32; 6];
             let mut promised = [(0.0, 0_u32); 6];

@@ -9,6 +9,7 @@ pub(crate) mod changes;
 mod connect;
 mod db;
 pub(crate) mod experiences;
+pub(crate) mod figures;
 mod identity;
 pub(crate) mod memories;
 pub(crate) mod names;

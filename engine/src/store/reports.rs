@@ -55,19 +55,19 @@ pub(crate) struct Filed {
 }
 
 /// The row of a report.
-struct Row {
-    id: i64,
-    at: i64,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) at: i64,
     receipt: Option<Vec<u8>>,
-    outcome: Option<f64>,
-    used: Vec<u64>,
+    pub(super) outcome: Option<f64>,
+    pub(super) used: Vec<u64>,
     situation: Option<i64>,
-    tokens: Option<i64>,
-    cost_micros: Option<i64>,
-    reporter: Option<i64>,
+    pub(super) tokens: Option<i64>,
+    pub(super) cost_micros: Option<i64>,
+    pub(super) reporter: Option<i64>,
     key: Option<String>,
     note: Option<Vec<u8>>,
-    pending: bool,
+    pub(super) pending: bool,
     fingerprint: Vec<u8>,
 }
 
@@ -93,7 +93,11 @@ impl Row {
             .finish()
     }
 
-    fn load_where(conn: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Vec<Row>> {
+    pub(super) fn load_where(
+        conn: &Connection,
+        condition: &str,
+        value: impl rusqlite::ToSql,
+    ) -> Result<Vec<Row>> {
         let mut statement = conn
             .prepare_cached(&format!("SELECT {COLUMNS} FROM reports WHERE {condition} ORDER BY id"))
             .map_err(sql)?;
@@ -318,10 +322,10 @@ pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
 }
 
 /// A receipt that was reported on.
-struct Bound {
+pub(super) struct Bound {
     situation: i64,
-    shown: Vec<u64>,
-    facts: Facts,
+    pub(super) shown: Vec<u64>,
+    pub(super) facts: Facts,
 }
 
 impl Bound {
@@ -356,7 +360,7 @@ fn receipt_sum(
 }
 
 /// The copy of a receipt in this database.
-fn load_receipt(conn: &Connection, id: &[u8; 16]) -> Result<Option<Bound>> {
+pub(super) fn load_receipt(conn: &Connection, id: &[u8; 16]) -> Result<Option<Bound>> {
     let found = conn
         .prepare_cached("SELECT situation, query_text, shown, facts, checksum FROM receipts WHERE id = ?1")
         .and_then(|mut s| {
