@@ -10,6 +10,10 @@
 //! score = ln alpha - ln beta
 //! ```
 //!
+//! Where more situations are near than a recall considers, the kernel of all of them is lowered by
+//! half that of the farthest (and scaled to leave that of the best point as it is), so that a point
+//! counts little when it comes into sight and the evidence is smoother in the query.
+//!
 //! The memory's own vector is one pseudo-success at its own place; `EPSILON` is the sceptic. The
 //! score is relative to `top`, so it orders the hits of one recall and is no probability. The
 //! probability shown to users is a second step: the mean of a Beta distribution with these alpha and
@@ -39,6 +43,9 @@ const REACH: f64 = 4.0;
 /// From so much evidence on, a Beta distribution is taken as a normal one: the two agree to four
 /// digits, and inverting the former becomes slow.
 const NEARLY_NORMAL: f64 = 1e5;
+/// Share of the kernel of the farthest situation by which all kernels are lowered. Half, and not the
+/// whole, so that a crowd at one place does not cancel itself.
+const SUNK: f64 = 0.5;
 /// Pseudo-reports of the prior of the probability.
 const PRIOR: f64 = 0.25;
 
@@ -133,6 +140,8 @@ pub(crate) struct Judge {
     pub top: f64,
     /// Place of a situation identical to the query.
     pub identical: f64,
+    /// Place of the farthest situation considered, if there may be others beyond.
+    pub horizon: Option<f64>,
     /// Evidence of the namespaces searched, in all.
     pub overall: (f64, f64),
 }
@@ -157,8 +166,7 @@ impl Judge {
             strength: 0.0,
         };
         for &(similarity, weights) in past {
-            let place = self.experiences.place(similarity);
-            let ln_kernel = (place - self.top) / BANDWIDTH;
+            let ln_kernel = self.ln_kernel(similarity);
             let (success, failure) = (weights.successes, weights.failures);
             ln_alpha = ln_add(ln_alpha, ln_kernel + success.ln());
             ln_beta = ln_add(ln_beta, ln_kernel + failure.ln());
@@ -193,6 +201,17 @@ impl Judge {
             judged.ln_alpha - ln_total,
         ]
         .map(|x| x as f32)
+    }
+
+    /// The logarithm of the kernel at a situation with this similarity to the query.
+    fn ln_kernel(&self, similarity: f32) -> f64 {
+        let ln_kernel = (self.experiences.place(similarity) - self.top) / BANDWIDTH;
+        let Some(horizon) = self.horizon else {
+            return ln_kernel;
+        };
+        let floor = SUNK * ((horizon - self.top) / BANDWIDTH).exp();
+        // The kernel is at least twice the floor, so that the difference keeps its digits.
+        ln_kernel + (-floor / ln_kernel.exp().max(f64::MIN_POSITIVE)).max(-SUNK).ln_1p() - (-floor).ln_1p()
     }
 
     /// How far the best point lies below the place of an identical situation, in spreads; at most 0.
@@ -232,6 +251,7 @@ mod tests {
             experiences: background,
             top,
             identical: background.place(1.0),
+            horizon: None,
             overall: (0.0, 0.0),
         }
     }
@@ -291,6 +311,22 @@ mod tests {
         j.identical = j.top + 40.0;
         let lonely = j.judge(0.8, false, &[(0.8, reports(9, 0))]).evidence;
         assert!((lonely.probability() - 11.0 / 102.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn kernels_are_lowered_by_half_that_of_the_farthest() {
+        let mut j = judge();
+        let k = |x: f32| ((j.memories.place(x) - j.top) / 0.45).exp();
+        j.horizon = Some(j.memories.place(0.5));
+        let successes = |x: f32| j.judge(0.0, false, &[(x, reports(1, 0))]).evidence.successes;
+        let lowered = |x: f32| (k(x) - 0.5 * k(0.5)) / (1.0 - 0.5 * k(0.5));
+        for x in [0.5, 0.6, 0.8] {
+            assert!((successes(x) - lowered(x)).abs() < 1e-9);
+        }
+        assert!((successes(0.8) - 1.0).abs() < 1e-9);
+        j.horizon = Some(j.top);
+        let crowd = j.judge(0.0, false, &[(0.8, reports(64, 0))]).evidence.successes;
+        assert!((crowd - 64.0).abs() < 1e-9, "a crowd at one place counts as it is");
     }
 
     #[test]

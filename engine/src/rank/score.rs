@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::outcome::{Background, Calibrator, Evidence, Features, Judge, Judged, Weights, ln_add};
+use crate::outcome::{
+    Background, Calibrator, Evidence, Features, Judge, Judged, NEIGHBOURS, Weights, ln_add,
+};
 
 /// A memory near the query, or one that was nominated.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +84,10 @@ pub(crate) fn rank(
     let best_of = |places: &mut dyn Iterator<Item = f64>| places.fold(f64::NEG_INFINITY, f64::max);
     let top = best_of(&mut candidates.iter().map(|c| memories.place(c.similarity)))
         .max(best_of(&mut neighbours.iter().map(|n| experiences.place(n.similarity))));
-    let judge = Judge { memories, experiences, top, identical: experiences.place(identical), overall };
+    let farthest = neighbours.iter().map(|n| n.similarity).min_by(f32::total_cmp);
+    let horizon = farthest.filter(|_| neighbours.len() >= NEIGHBOURS).map(|x| experiences.place(x));
+    let identical = experiences.place(identical);
+    let judge = Judge { memories, experiences, top, identical, horizon, overall };
 
     // Nearest first, so that sums are formed in one order whatever the index returned.
     let mut order: Vec<&Neighbour> = neighbours.iter().collect();
