@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
-use crate::outcome::Sums;
+use crate::outcome::{Sums, Weights};
 use crate::segment::SpaceKind;
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
@@ -30,11 +30,18 @@ pub(crate) fn experience_metric(metric: Metric) -> Metric {
     if metric == Metric::Dot { Metric::Cosine } else { metric }
 }
 
-/// Evidence of one memory in one situation.
+/// Evidence of one memory in one situation, as it counts now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cell {
     pub memory: u64,
-    pub sums: Sums,
+    pub weights: Weights,
+}
+
+/// Evidence of one memory in one situation, as it is kept.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    memory: u64,
+    sums: Sums,
 }
 
 /// What a recall sees of a namespace: one moment of it.
@@ -79,7 +86,7 @@ struct State {
     sealed: Vec<Sealed>,
     fresh_memories: Arc<Vec<Arc<Fresh>>>,
     fresh_cells: Arc<Vec<Arc<Fresh>>>,
-    cells: HashMap<u64, Cell>,
+    cells: HashMap<u64, Held>,
     overall: Sums,
     expiring: Arc<HashMap<u64, Timestamp>>,
     /// Live memories by kind, for the kinds that were asked for.
@@ -129,7 +136,7 @@ impl Partition {
         let mut fresh = Vec::new();
         for cell in &cells {
             state.overall.add(cell.sums);
-            let seen = Cell { memory: cell.memory.cast_unsigned(), sums: cell.sums };
+            let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
             state.cells.insert(cell.id.cast_unsigned(), seen);
             if !segments.iter().any(|s| s.row.lo < cell.seq && cell.seq <= s.row.hi) {
                 fresh.extend(fresh_cell(conn, metric, cell)?);
@@ -154,10 +161,11 @@ impl Partition {
         state.snapshot(self.id, memories, cells)
     }
 
-    /// The evidence in these cells; one that is gone has none.
-    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>) -> Vec<Option<Cell>> {
+    /// The evidence in these cells as it counts at `now`; one that is gone has none.
+    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, _now: Timestamp) -> Vec<Option<Cell>> {
         let state = self.state.read();
-        ids.map(|id| state.cells.get(&id).copied()).collect()
+        let counted = |held: &Held| Cell { memory: held.memory, weights: held.sums.into() };
+        ids.map(|id| state.cells.get(&id).map(counted)).collect()
     }
 
     /// The cells of the live memories of a kind, which are `memories`.
@@ -236,6 +244,7 @@ impl State {
         memory_sample: Arc<CodeBlock>,
         cell_sample: Arc<CodeBlock>,
     ) -> Snapshot {
+        let overall = Weights::from(self.overall);
         Snapshot {
             namespace,
             sealed: self.sealed.clone(),
@@ -245,7 +254,7 @@ impl State {
             memory_sample,
             cell_sample,
             cells: self.cells.len(),
-            overall: (self.overall.successes(), self.overall.failures()),
+            overall: (overall.successes, overall.failures),
         }
     }
 
@@ -343,7 +352,7 @@ impl State {
 
     fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
         let id = cell.id.cast_unsigned();
-        let seen = Cell { memory: cell.memory.cast_unsigned(), sums: cell.sums };
+        let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
         if let Some(before) = self.cells.insert(id, seen) {
             self.overall.subtract(before.sums);
         } else {

@@ -272,7 +272,7 @@ impl Ground {
             return Ok(Vec::new());
         }
         let found = self.search(SpaceKind::Experiences, probe, NEIGHBOURS, width, now, scratch, effort)?;
-        let cells = self.partition.cells(found.iter().map(|found| found.id));
+        let cells = self.partition.cells(found.iter().map(|found| found.id), now);
         let neighbour = |(found, cell): (crate::graph::Found, Option<super::partition::Cell>)| {
             // A cell that went away since the snapshot has nothing to say.
             cell.map(|cell| Neighbour {
@@ -280,7 +280,7 @@ impl Ground {
                 memory: cell.memory,
                 namespace,
                 similarity: found.similarity,
-                sums: cell.sums,
+                weights: cell.weights,
             })
         };
         Ok(found.into_iter().zip(cells).filter_map(neighbour).collect())

@@ -64,15 +64,29 @@ impl Sums {
         self.wins -= other.wins;
         self.reports -= other.reports;
     }
+}
 
-    /// Weight of the successes, in units of credit.
-    pub(crate) fn successes(&self) -> f64 {
-        Credit(self.success).weight()
-    }
+/// What the evidence in a cell is worth when it is looked at, in units of credit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Weights {
+    /// Weight of the successes.
+    pub successes: f64,
+    /// Weight of the failures.
+    pub failures: f64,
+    /// Weight of the receipts under which the memory succeeded here.
+    pub wins: f64,
+    /// Reports behind these.
+    pub reports: f64,
+}
 
-    /// Weight of the failures, in units of credit.
-    pub(crate) fn failures(&self) -> f64 {
-        Credit(self.failure).weight()
+impl From<Sums> for Weights {
+    fn from(sums: Sums) -> Self {
+        Self {
+            successes: Credit(sums.success).weight(),
+            failures: Credit(sums.failure).weight(),
+            wins: sums.wins as f64,
+            reports: sums.reports as f64,
+        }
     }
 }
 

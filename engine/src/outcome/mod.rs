@@ -6,6 +6,6 @@ mod evidence;
 mod posterior;
 
 pub(crate) use background::{Background, SAMPLE};
-pub(crate) use evidence::{Credit, Sums};
+pub(crate) use evidence::{Credit, Sums, Weights};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, MIN_EXPERIENCES, NEIGHBOURS};

@@ -19,7 +19,7 @@
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
 use super::background::Background;
-use super::evidence::Sums;
+use super::evidence::Weights;
 
 /// Nearest points of either kind that a recall considers.
 pub(crate) const NEIGHBOURS: usize = 64;
@@ -114,8 +114,8 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// Score and evidence of a memory with this similarity to the query, used before in these
-    /// situations (similarity and sums, nearest first).
-    pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Sums)]) -> (f64, Evidence) {
+    /// situations (similarity and weights, nearest first).
+    pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Weights)]) -> (f64, Evidence) {
         let (wins, losses) = self.overall;
         let prior = (wins + 1.0) / (wins + losses + 2.0);
         let own = KAPPA.ln() + (self.memories.place(similarity) - self.top) / BANDWIDTH;
@@ -131,21 +131,21 @@ impl Judge {
             alpha: 0.0,
             beta: 0.0,
         };
-        for &(similarity, sums) in past {
+        for &(similarity, weights) in past {
             let place = self.experiences.place(similarity);
             let ln_kernel = (place - self.top) / BANDWIDTH;
-            let (success, failure) = (sums.successes(), sums.failures());
+            let (success, failure) = (weights.successes, weights.failures);
             ln_alpha = ln_add(ln_alpha, ln_kernel + success.ln());
             ln_beta = ln_add(ln_beta, ln_kernel + failure.ln());
             evidence.successes += ln_kernel.exp() * success;
             evidence.failures += ln_kernel.exp() * failure;
-            evidence.reports += sums.reports.unsigned_abs();
+            evidence.reports += weights.reports as u64;
             let slot =
                 if success >= failure { &mut evidence.supporting } else { &mut evidence.contradicting };
             slot.get_or_insert(Precedent {
                 similarity,
                 outcome: success / (success + failure).max(f64::MIN_POSITIVE),
-                reports: sums.reports.unsigned_abs(),
+                reports: weights.reports as u64,
             });
         }
         let near = ((self.top - self.identical).min(0.0) / REACH).exp();
@@ -166,7 +166,7 @@ fn ln_add(a: f64, b: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::Credit;
+    use super::super::evidence::{Credit, Sums};
     use super::*;
 
     fn judge() -> Judge {
@@ -181,11 +181,11 @@ mod tests {
         }
     }
 
-    fn reports(successes: u32, failures: u32) -> Sums {
+    fn reports(successes: u32, failures: u32) -> Weights {
         let mut sums = Sums::default();
         (0..successes).for_each(|_| sums.add(Sums::of(Credit::share(1, 1), 1.0)));
         (0..failures).for_each(|_| sums.add(Sums::of(Credit::share(1, 1), 0.0)));
-        sums
+        sums.into()
     }
 
     #[test]

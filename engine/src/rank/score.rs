@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::outcome::{Background, Evidence, Judge, Sums};
+use crate::outcome::{Background, Evidence, Judge, Weights};
 
 /// A memory near the query, or one that was nominated.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(crate) struct Neighbour {
     pub memory: u64,
     pub namespace: usize,
     pub similarity: f32,
-    pub sums: Sums,
+    pub weights: Weights,
 }
 
 /// A candidate with its score.
@@ -37,17 +37,20 @@ pub(crate) struct Ranked {
 
 /// Receipts under which a memory must have succeeded near the query before that makes it a
 /// candidate: one planted success nominates nobody.
-const NOMINATING_WINS: i64 = 2;
+const NOMINATING_WINS: f64 = 2.0;
+/// Weights are sums of shares: two whole wins may come out a little below two.
+const ROUNDING: f64 = 1e-9;
 
 /// The memories that succeeded near the query under at least two receipts, with the index of
 /// their namespace, in the order of ids.
 pub(crate) fn nominate(neighbours: &[Neighbour]) -> Vec<(u64, usize)> {
-    let least = if crate::sabotage::on("one_success_nominates") { 1 } else { NOMINATING_WINS };
-    let mut wins: HashMap<(u64, usize), i64> = HashMap::new();
+    let least = if crate::sabotage::on("one_success_nominates") { 1.0 } else { NOMINATING_WINS };
+    let mut wins: HashMap<(u64, usize), f64> = HashMap::new();
     for near in neighbours {
-        *wins.entry((near.memory, near.namespace)).or_default() += near.sums.wins;
+        *wins.entry((near.memory, near.namespace)).or_default() += near.weights.wins;
     }
-    let mut named: Vec<_> = wins.into_iter().filter(|(_, n)| *n >= least).map(|(m, _)| m).collect();
+    let mut named: Vec<_> =
+        wins.into_iter().filter(|(_, n)| *n >= least - ROUNDING).map(|(m, _)| m).collect();
     named.sort_unstable();
     named
 }
@@ -69,9 +72,9 @@ pub(crate) fn rank(
     // Nearest first, so that sums are formed in one order whatever the index returned.
     let mut order: Vec<&Neighbour> = neighbours.iter().collect();
     order.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.cell.cmp(&b.cell)));
-    let mut past: HashMap<u64, Vec<(f32, Sums)>> = HashMap::new();
+    let mut past: HashMap<u64, Vec<(f32, Weights)>> = HashMap::new();
     for near in order {
-        past.entry(near.memory).or_default().push((near.similarity, near.sums));
+        past.entry(near.memory).or_default().push((near.similarity, near.weights));
     }
 
     let mut ranked: Vec<Ranked> = candidates
@@ -91,7 +94,7 @@ pub(crate) fn rank(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Credit;
+    use crate::outcome::{Credit, Sums};
 
     fn background() -> Background {
         Background::of(&mut [0.0, 0.1, 0.2, 0.3, 0.4])
@@ -103,7 +106,7 @@ mod tests {
 
     fn neighbour(cell: u64, memory: u64, similarity: f32, outcome: f64, wins: i64) -> Neighbour {
         let sums = Sums { wins, ..Sums::of(Credit::share(1, 1), outcome) };
-        Neighbour { cell, memory, namespace: 0, similarity, sums }
+        Neighbour { cell, memory, namespace: 0, similarity, weights: sums.into() }
     }
 
     fn order(candidates: &[Candidate], neighbours: &[Neighbour]) -> Vec<u64> {
