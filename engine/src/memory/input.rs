@@ -241,6 +241,8 @@ pub(crate) enum Subject {
 pub struct Report {
     pub(crate) subject: Subject,
     pub(crate) outcome: Outcome,
+    pub(crate) weight: f64,
+    pub(crate) severe: bool,
     pub(crate) used: Vec<MemoryId>,
     pub(crate) tokens: Option<u64>,
     pub(crate) cost_micros: Option<i64>,
@@ -254,6 +256,8 @@ impl Report {
         Self {
             subject,
             outcome,
+            weight: 1.0,
+            severe: false,
             used: Vec::new(),
             tokens: None,
             cost_micros: None,
@@ -287,6 +291,20 @@ impl Report {
     /// showed one hit credits that one, and a recall that showed several credits nothing.
     pub fn used(mut self, memory: MemoryId) -> Self {
         self.used.push(memory);
+        self
+    }
+
+    /// How much the verdict is worth, in `0..=1`: multiplies its credit. Default: 1. With 0 the report
+    /// is kept and moves nothing.
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Whether the failure (an outcome below 0.5) was so bad that what caused it should not be tried
+    /// again before somebody has looked at it. Default: no.
+    pub fn severe(mut self, severe: bool) -> Self {
+        self.severe = severe;
         self
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
-use crate::store::{cells, experiences, names, reports};
+use crate::store::{cells, check_grounds, experiences, names, reports};
 
 use super::core::Core;
 use super::output::{Namespace, Record, Stats, Verification};
@@ -136,7 +136,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
         }
-        match reports::check_grounds(conn) {
+        match check_grounds(conn) {
             Ok(faults) => found.faults.extend(faults),
             Err(error) => found.faults.push(error.to_string()),
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
-use crate::id::MemoryId;
+use crate::error::{Error, Result};
+use crate::id::{MemoryId, ReportId};
 
 use super::core::Core;
 use super::input::{Memory, Query, Report, Update};
@@ -112,9 +112,28 @@ impl Store {
     /// Tells how it went. The next recall of any process takes it into account.
     pub fn report(&self, report: &Report) -> Result<ReportReply> {
         self.core.enter()?;
-        let reply = report::report(&self.core, report)?;
+        let replies = report::report(&self.core, std::slice::from_ref(report))?;
         self.seal_if_due();
-        Ok(reply)
+        replies.into_iter().next().ok_or_else(|| Error::internal("a report without a reply"))
+    }
+
+    /// Tells how several attempts went, in one transaction: all reports are kept, or none and an error
+    /// that names the row. Returns the replies in the same order; a report may share its receipt with
+    /// another one of the batch.
+    pub fn report_many(&self, reports: &[Report]) -> Result<Vec<ReportReply>> {
+        self.core.enter()?;
+        let replies = report::report(&self.core, reports)?;
+        self.seal_if_due();
+        Ok(replies)
+    }
+
+    /// Takes a report back: it stays as a record and counts no more; what its receipt had to give goes to
+    /// the reports left on it. Its key stays taken. Returns false if it was retracted before.
+    ///
+    /// Fails with [`UnknownReport`](crate::Error::UnknownReport) if there is none with this id.
+    pub fn retract(&self, report: ReportId) -> Result<bool> {
+        self.core.enter()?;
+        report::retract(&self.core, report)
     }
 
     /// Everything stored about a memory; `None` if there is none with this id or it was forgotten.

@@ -17,6 +17,11 @@ impl Credit {
         Self((Self::UNIT / (reports.max(1) * used.max(1)) as f64).floor() as i64)
     }
 
+    /// This share, multiplied by a weight in `0..=1`.
+    pub(crate) fn times(self, weight: f64) -> Self {
+        Self((self.0 as f64 * weight).floor() as i64)
+    }
+
     pub(crate) fn from_raw(raw: i64) -> Self {
         Self(raw)
     }

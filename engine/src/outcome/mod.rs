@@ -2,10 +2,14 @@
 //! Pure: no I/O, no clock, no index.
 
 mod background;
+mod decay;
 mod evidence;
 mod posterior;
+mod trust;
 
 pub(crate) use background::{Background, SAMPLE};
+pub(crate) use decay::day;
 pub(crate) use evidence::{Credit, Sums, Weights};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, MIN_EXPERIENCES, NEIGHBOURS};
+pub(crate) use trust::Group;

@@ -1,5 +1,7 @@
 //! Situations and cells: where experience lies in the space of queries, and its sums.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -8,6 +10,7 @@ use crate::outcome::Sums;
 
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::ledger::Source;
 use super::memories::decode;
 use super::schema::shuffle;
 use super::sum::RowSum;
@@ -47,10 +50,15 @@ impl CellRow {
     }
 }
 
+/// What tells situations apart.
+pub(super) fn situation_hash(vector: &[f32]) -> u128 {
+    xxh3_128(bytemuck::cast_slice(vector))
+}
+
 /// The number of the situation with this vector, which is stored if it is new.
 pub(crate) fn intern_situation(tx: &Tx<'_>, vector: &[f32]) -> Result<i64> {
     let blob: &[u8] = bytemuck::cast_slice(vector);
-    let hash = xxh3_128(blob).to_le_bytes();
+    let hash = situation_hash(vector).to_le_bytes();
     let known: Option<i64> = tx
         .conn
         .prepare_cached("SELECT id FROM situations WHERE hash = ?1")
@@ -81,28 +89,29 @@ pub(crate) fn situation(conn: &Connection, id: i64) -> Result<Vec<f32>> {
     decode(&blob)
 }
 
-/// Adds to, or takes from, the sums of a memory in a situation. A cell left without reports goes.
-pub(crate) fn shift(
+/// Adds to the evidence of a memory in a situation; what is taken away is negative. A cell left without
+/// reports goes.
+pub(super) fn shift(
     tx: &mut Tx<'_>,
     namespace: i64,
     memory: i64,
     situation: i64,
-    plus: Sums,
-    minus: Sums,
+    change: &BTreeMap<Source, Sums>,
 ) -> Result<()> {
+    let mut plus = Sums::default();
+    for sums in change.values() {
+        plus.add(*sums);
+    }
     let found = tx
         .conn
         .prepare_cached(&format!("SELECT {COLUMNS} FROM cells WHERE memory = ?1 AND situation = ?2"))
         .and_then(|mut s| s.query_row([memory, situation], CellRow::read).optional())
         .map_err(sql)?;
     let Some(found) = found else {
-        let mut cell = CellRow { id: 0, namespace, memory, situation, sums: plus, seq: tx.next_seq() };
-        cell.sums.subtract(minus);
-        return insert(tx, cell);
+        return insert(tx, CellRow { id: 0, namespace, memory, situation, sums: plus, seq: tx.next_seq() });
     };
     let mut cell = CellRow::checked(found)?;
     cell.sums.add(plus);
-    cell.sums.subtract(minus);
     if cell.sums.reports <= 0 {
         tx.conn.execute("DELETE FROM cells WHERE id = ?1", [cell.id]).map_err(sql)?;
         return tx.change(Op::CellRemoved, namespace, cell.id).map(|_| ());

@@ -93,6 +93,9 @@ CREATE TABLE segments(
 const STEPS: &[&[&str]] = &[&[
     // Version 2.
     "ALTER TABLE receipts ADD COLUMN facts BLOB",
+    "ALTER TABLE reports ADD COLUMN weight REAL NOT NULL DEFAULT 1",
+    "ALTER TABLE reports ADD COLUMN severe INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE reports ADD COLUMN retracted_at INTEGER",
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
