@@ -129,6 +129,14 @@ pub enum Error {
         /// The id asked for.
         id: u64,
     },
+    /// A report names a reporter and does not prove it.
+    #[error(
+        "the report does not prove that {name:?} tells it: give the token that registering {name:?} returned, register it again for a new one, or, for a name that is not registered, leave the token out"
+    )]
+    BadToken {
+        /// The reporter named.
+        name: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {
@@ -207,6 +215,7 @@ pub enum ErrorCode {
     KeyConflict = 203,
     NotShown = 204,
     UnknownReport = 205,
+    BadToken = 206,
     Io = 301,
     Busy = 302,
     DiskFull = 303,
@@ -235,6 +244,7 @@ impl Error {
             Error::KeyConflict { .. } => ErrorCode::KeyConflict,
             Error::NotShown { .. } => ErrorCode::NotShown,
             Error::UnknownReport { .. } => ErrorCode::UnknownReport,
+            Error::BadToken { .. } => ErrorCode::BadToken,
             Error::Io { .. } => ErrorCode::Io,
             Error::Busy { .. } => ErrorCode::Busy,
             Error::DiskFull { .. } => ErrorCode::DiskFull,

@@ -247,6 +247,7 @@ pub struct Report {
     pub(crate) tokens: Option<u64>,
     pub(crate) cost_micros: Option<i64>,
     pub(crate) reporter: Option<String>,
+    pub(crate) token: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) note: Option<String>,
 }
@@ -262,6 +263,7 @@ impl Report {
             tokens: None,
             cost_micros: None,
             reporter: None,
+            token: None,
             key: None,
             note: None,
         }
@@ -320,9 +322,19 @@ impl Report {
         self
     }
 
-    /// Who reports. Default: the owner of the store.
+    /// Who reports. Default: the owner of the store, whose word counts whole. What others say counts as
+    /// far as it has agreed with the owner's on the same receipts, and within a cap per memory and day.
+    /// A name that is not [registered](crate::Store::register) shares the standing of all such names, and
+    /// counts for nothing without a receipt.
     pub fn reporter(mut self, name: impl Into<String>) -> Self {
         self.reporter = Some(name.into());
+        self
+    }
+
+    /// The token of the reporter, if its name is registered: [`Store::register`](crate::Store::register)
+    /// returned it.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
         self
     }
 

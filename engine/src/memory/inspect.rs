@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
-use crate::store::{cells, check_grounds, experiences, names, reports};
+use crate::store::{
+    Content, Of, cells, check_grounds, contents, half_lives, lots, names, principals, reports,
+};
 
 use super::core::Core;
 use super::output::{Namespace, Record, Stats, Verification};
@@ -136,9 +138,13 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
         }
-        match check_grounds(conn) {
-            Ok(faults) => found.faults.extend(faults),
-            Err(error) => found.faults.push(error.to_string()),
+        for checked in
+            [check_grounds(conn), principals::check(conn), half_lives::all(conn).map(|_| Vec::new())]
+        {
+            match checked {
+                Ok(faults) => found.faults.extend(faults),
+                Err(error) => found.faults.push(error.to_string()),
+            }
         }
         verify_cells(conn, &mut found)
     })?;
@@ -186,9 +192,9 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
     }
 }
 
-/// Cells are derived: they must be what the experiences give.
+/// Cells and their lots are derived: they must be what the experiences give.
 fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
-    let stored = match cells::all(conn, None) {
+    let (stored, lots) = match cells::all(conn, None).and_then(|cells| Ok((cells, lots::all(conn)?))) {
         Ok(stored) => stored,
         Err(error) => {
             found.faults.push(error.to_string());
@@ -196,14 +202,24 @@ fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
         }
     };
     found.cells = stored.len() as u64;
-    let mut expected: HashMap<(i64, i64), _> = experiences::recompute(conn)?.into_iter().collect();
+    let mut lots_of: HashMap<i64, Content> = HashMap::new();
+    for (cell, lot) in lots {
+        lots_of.entry(cell).or_default().lots.insert((lot.group, lot.day), lot.sums);
+    }
+    let mut expected = contents(conn, Of::All)?;
     for cell in stored {
-        if expected.remove(&(cell.memory, cell.situation)) != Some(cell.sums) {
+        let mut content = lots_of.remove(&cell.id).unwrap_or_default();
+        content.inline = cell.sums;
+        let counted = content.lots.len() as i64 == cell.lots;
+        if !counted || expected.remove(&(cell.memory, cell.situation)) != Some(content) {
             found.faults.push(format!("cell {} is not the sum of its reports", cell.id));
         }
     }
     for (memory, situation) in expected.keys() {
         found.faults.push(format!("memory {memory} has reports in situation {situation} and no cell"));
+    }
+    for cell in lots_of.keys() {
+        found.faults.push(format!("there is evidence in cell {cell}, which there is not"));
     }
     Ok(())
 }

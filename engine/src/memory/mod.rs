@@ -2,6 +2,8 @@
 
 mod core;
 mod files;
+mod half_life;
+mod holdings;
 mod input;
 mod inspect;
 mod keeper;
@@ -10,6 +12,7 @@ mod options;
 mod output;
 mod partition;
 mod points;
+mod principals;
 mod recall;
 mod remember;
 mod report;
@@ -18,7 +21,9 @@ mod seal;
 mod store;
 mod view;
 
+pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
 pub use output::{Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification};
+pub use principals::Principal;
 pub use store::Store;

@@ -13,14 +13,15 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
-use crate::outcome::{Sums, Weights};
 use crate::segment::SpaceKind;
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
+use crate::store::lots;
 use crate::store::memories::{self, LIVE};
 use crate::store::{Db, shuffle};
 use crate::vector::Metric;
 
+use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
 use super::sample::Sample;
 
@@ -28,20 +29,6 @@ use super::sample::Sample;
 /// scale differs from query to query.
 pub(crate) fn experience_metric(metric: Metric) -> Metric {
     if metric == Metric::Dot { Metric::Cosine } else { metric }
-}
-
-/// Evidence of one memory in one situation, as it counts now.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cell {
-    pub memory: u64,
-    pub weights: Weights,
-}
-
-/// Evidence of one memory in one situation, as it is kept.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    memory: u64,
-    sums: Sums,
 }
 
 /// What a recall sees of a namespace: one moment of it.
@@ -53,8 +40,10 @@ pub(crate) struct Snapshot {
     pub expiring: Arc<HashMap<u64, Timestamp>>,
     pub memory_sample: Arc<CodeBlock>,
     pub cell_sample: Arc<CodeBlock>,
-    /// Points of experience.
+    /// Points of experience that have weight.
     pub cells: usize,
+    /// Those that have none: they are no neighbours.
+    pub mute: Arc<RoaringTreemap>,
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
 }
@@ -86,8 +75,7 @@ struct State {
     sealed: Vec<Sealed>,
     fresh_memories: Arc<Vec<Arc<Fresh>>>,
     fresh_cells: Arc<Vec<Arc<Fresh>>>,
-    cells: HashMap<u64, Held>,
-    overall: Sums,
+    holdings: Holdings,
     expiring: Arc<HashMap<u64, Timestamp>>,
     /// Live memories by kind, for the kinds that were asked for.
     kinds: HashMap<i64, Arc<RoaringTreemap>>,
@@ -112,8 +100,7 @@ impl Partition {
             sealed: Vec::new(),
             fresh_memories: Arc::default(),
             fresh_cells: Arc::default(),
-            cells: HashMap::new(),
-            overall: Sums::default(),
+            holdings: Holdings::new(Scales::load(conn)?),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
             kinds: HashMap::new(),
             kind_cells: HashMap::new(),
@@ -135,11 +122,9 @@ impl Partition {
         let cells = cells::all(conn, Some(id))?;
         let mut fresh = Vec::new();
         for cell in &cells {
-            state.overall.add(cell.sums);
-            let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
-            state.cells.insert(cell.id.cast_unsigned(), seen);
+            state.hold(conn, cell)?;
             if !segments.iter().any(|s| s.row.lo < cell.seq && cell.seq <= s.row.hi) {
-                fresh.extend(fresh_cell(conn, metric, cell)?);
+                fresh.push(fresh_cell(conn, metric, cell)?);
             }
         }
         state.fresh_cells = Arc::new(fresh);
@@ -148,24 +133,26 @@ impl Partition {
         Ok(partition(state))
     }
 
-    /// What a recall sees now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// What a recall sees at `now`.
+    pub(crate) fn snapshot(&self, now: Timestamp) -> Snapshot {
         {
             let state = self.state.read();
-            if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn()) {
-                return state.snapshot(self.id, memories, cells);
+            if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn())
+                && let Some(overall) = state.holdings.known_overall(now)
+            {
+                return state.snapshot(self.id, memories, cells, overall);
             }
         }
         let mut state = self.state.write();
         let (memories, cells) = (state.memory_sample.draw(), state.cell_sample.draw());
-        state.snapshot(self.id, memories, cells)
+        let overall = state.holdings.overall(now);
+        state.snapshot(self.id, memories, cells, overall)
     }
 
     /// The evidence in these cells as it counts at `now`; one that is gone has none.
-    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, _now: Timestamp) -> Vec<Option<Cell>> {
+    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, now: Timestamp) -> Vec<Option<Cell>> {
         let state = self.state.read();
-        let counted = |held: &Held| Cell { memory: held.memory, weights: held.sums.into() };
-        ids.map(|id| state.cells.get(&id).map(counted)).collect()
+        ids.map(|id| state.holdings.weigh(id, now)).collect()
     }
 
     /// The cells of the live memories of a kind, which are `memories`.
@@ -174,8 +161,8 @@ impl Partition {
             return set.clone();
         }
         let mut state = self.state.write();
-        let owned = state.cells.iter().filter(|(_, cell)| memories.contains(cell.memory));
-        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| *id).collect());
+        let owned = state.holdings.cells().filter(|(_, memory)| memories.contains(*memory));
+        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| id).collect());
         state.kind_cells.insert(kind, set.clone());
         set
     }
@@ -206,6 +193,16 @@ impl Partition {
         }
         state.drop_points(&gone);
         state.seq = changes.last().map_or(known, |last| known.max(last.seq));
+        Ok(())
+    }
+
+    /// Goes over to the trust and half-lives that are in force.
+    pub(crate) fn rescale(&self, conn: &Connection) -> Result<()> {
+        let scales = Scales::load(conn)?;
+        let mut state = self.state.write();
+        if state.holdings.rescale(scales) {
+            state.load_cell_sample(conn, self.metric)?;
+        }
         Ok(())
     }
 
@@ -243,8 +240,8 @@ impl State {
         namespace: i64,
         memory_sample: Arc<CodeBlock>,
         cell_sample: Arc<CodeBlock>,
+        overall: (f64, f64),
     ) -> Snapshot {
-        let overall = Weights::from(self.overall);
         Snapshot {
             namespace,
             sealed: self.sealed.clone(),
@@ -253,8 +250,9 @@ impl State {
             expiring: self.expiring.clone(),
             memory_sample,
             cell_sample,
-            cells: self.cells.len(),
-            overall: (overall.successes, overall.failures),
+            cells: self.holdings.audible(),
+            mute: self.holdings.mute().clone(),
+            overall,
         }
     }
 
@@ -308,9 +306,7 @@ impl State {
                 }
             }
             Op::CellRemoved => {
-                if let Some(cell) = self.cells.remove(&id) {
-                    self.overall.subtract(cell.sums);
-                }
+                self.holdings.remove(id);
                 for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
@@ -320,7 +316,7 @@ impl State {
                     self.load_cell_sample(conn, metric)?;
                 }
             }
-            Op::NamespaceAdded | Op::NamespaceDropped => {}
+            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
         }
         Ok(())
     }
@@ -350,27 +346,52 @@ impl State {
         }
     }
 
-    fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
-        let id = cell.id.cast_unsigned();
-        let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
-        if let Some(before) = self.cells.insert(id, seen) {
-            self.overall.subtract(before.sums);
+    /// Takes in the evidence of a cell. Returns whether the cell is new.
+    fn hold(&mut self, conn: &Connection, cell: &CellRow) -> Result<bool> {
+        // Most have no lots, and then nothing more is read.
+        let (kind, lots) = if cell.lots == 0 {
+            (0, Vec::new())
         } else {
+            let kind = memories::load(conn, cell.memory)?.map_or(0, |row| row.kind);
+            (kind, lots::of_cell(conn, cell.id)?)
+        };
+        Ok(self.holdings.put(cell.id.cast_unsigned(), cell.memory.cast_unsigned(), kind, cell.sums, lots))
+    }
+
+    fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
+        let (id, memory) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned());
+        let was_mute = self.holdings.mute().contains(id);
+        let is_new = self.hold(conn, cell)?;
+        let is_mute = self.holdings.mute().contains(id);
+        if is_new {
             for (kind, set) in &mut self.kind_cells {
-                if self.kinds.get(kind).is_some_and(|memories| memories.contains(seen.memory)) {
+                if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
                     Arc::make_mut(set).insert(id);
                 }
             }
-            if let Some(fresh) = fresh_cell(conn, metric, cell)? {
+            let fresh = fresh_cell(conn, metric, cell)?;
+            if !is_mute {
                 self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
-                Arc::make_mut(&mut self.fresh_cells).push(fresh);
             }
+            Arc::make_mut(&mut self.fresh_cells).push(fresh);
+        } else if is_mute && !was_mute {
+            if !self.cell_sample.remove((shuffle(cell.id), id)) {
+                self.load_cell_sample(conn, metric)?;
+            }
+        } else if was_mute && !is_mute {
+            let vector = experience_metric(metric).prepare(&cells::situation(conn, cell.situation)?)?;
+            self.cell_sample.put((shuffle(cell.id), id), &vector);
         }
-        self.overall.add(cell.sums);
         Ok(())
     }
 
+    /// Cells that hold what has weight.
+    fn audible(&self) -> impl Iterator<Item = u64> + '_ {
+        self.holdings.cells().map(|(id, _)| id).filter(|id| !self.holdings.mute().contains(*id))
+    }
+
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
+        self.holdings.note_kind(id, kind);
         for (known, set) in &mut self.kinds {
             if set.contains(id) == (*known == kind) {
                 continue;
@@ -404,8 +425,7 @@ impl State {
     }
 
     fn load_cell_sample(&mut self, conn: &Connection, metric: Metric) -> Result<()> {
-        let mut places: Vec<(i64, u64)> =
-            self.cells.keys().map(|&id| (shuffle(id.cast_signed()), id)).collect();
+        let mut places: Vec<(i64, u64)> = self.audible().map(|id| (shuffle(id.cast_signed()), id)).collect();
         places.sort_unstable();
         let mut points = Vec::new();
         for place in places.into_iter().take(Sample::LOAD) {
@@ -460,9 +480,9 @@ fn fresh_memory(conn: &Connection, metric: Metric, id: i64, seq: i64) -> Result<
     Ok(Some(Arc::new(Fresh { seq, row })))
 }
 
-fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Option<Arc<Fresh>>> {
+fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Arc<Fresh>> {
     let metric = experience_metric(metric);
     let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
     let row = TailRow::new(metric, cell.id.cast_unsigned(), &vector);
-    Ok(Some(Arc::new(Fresh { seq: cell.seq, row })))
+    Ok(Arc::new(Fresh { seq: cell.seq, row }))
 }

@@ -101,6 +101,7 @@ fn file(
         outcome: report.outcome.value(),
         weight: report.weight,
         severe: report.severe,
+        token: report.token.as_deref(),
         used: &used,
         tokens: report.tokens,
         cost_micros: report.cost_micros,
@@ -166,6 +167,9 @@ fn check(core: &Core, report: &Report) -> Result<()> {
     }
     if let Some(reporter) = &report.reporter {
         check_name("reporter", reporter)?;
+    }
+    if report.token.is_some() && report.reporter.is_none() {
+        return Err(Error::invalid("token", "it proves a reporter, and the report names none"));
     }
     if let Some(key) = &report.key {
         check_name("key", key)?;

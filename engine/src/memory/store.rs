@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReportId};
+use crate::outcome::HalfLife;
 
 use super::core::Core;
+use super::half_life::{self, HalfLifeStatus};
 use super::input::{Memory, Query, Report, Update};
 use super::keeper::Keeper;
 use super::options::Options;
 use super::output::{Namespace, Recall, Record, ReportReply, Stats, Verification};
+use super::principals::{self, Principal};
 use super::{inspect, open, recall, remember, report, seal};
 
 /// Records read at a time by [`Store::iter`].
@@ -134,6 +137,42 @@ impl Store {
     pub fn retract(&self, report: ReportId) -> Result<bool> {
         self.core.enter()?;
         report::retract(&self.core, report)
+    }
+
+    /// Registers a principal, whose reports then count for themselves and not among those of all unknown
+    /// names, and returns the token by which it proves its name. The token is shown this once: only its
+    /// hash is kept. Registering a name again replaces its token.
+    pub fn register(&self, name: &str) -> Result<String> {
+        self.core.enter()?;
+        principals::register(&self.core, name)
+    }
+
+    /// Takes a registration away: the token is void, and what was reported with it counts no more, until
+    /// the name is registered again. (To end a principal's reports and keep what they taught, register it
+    /// again and throw the token away.) Returns whether it was registered.
+    pub fn revoke(&self, name: &str) -> Result<bool> {
+        self.core.enter()?;
+        principals::revoke(&self.core, name)
+    }
+
+    /// Everybody who is registered or has reported under a name, by name, with how far their word has
+    /// been found good.
+    pub fn principals(&self) -> Result<Vec<Principal>> {
+        self.core.enter()?;
+        principals::all(&self.core)
+    }
+
+    /// Sets after how many days evidence on memories of a kind is worth half. It fades toward what is
+    /// expected without evidence, never past it. Default for every kind: [`HalfLife::None`].
+    pub fn set_half_life(&self, kind: &str, half_life: HalfLife) -> Result<()> {
+        self.core.enter()?;
+        half_life::set(&self.core, kind, half_life)
+    }
+
+    /// The half-life of a kind, and under [`HalfLife::Auto`] how it was chosen.
+    pub fn half_life(&self, kind: &str) -> Result<HalfLifeStatus> {
+        self.core.enter()?;
+        half_life::get(&self.core, kind)
     }
 
     /// Everything stored about a memory; `None` if there is none with this id or it was forgotten.

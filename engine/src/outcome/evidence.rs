@@ -4,7 +4,7 @@
 //! reports, and can be taken back.
 
 /// A share of the one unit of credit that a receipt has to give, in units of 2^-36.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Credit(i64);
 
 impl Credit {
@@ -82,6 +82,16 @@ pub(crate) struct Weights {
     pub wins: f64,
     /// Reports behind these.
     pub reports: f64,
+}
+
+impl Weights {
+    /// Adds evidence that is worth `scale` of its weight. Reports are counted, not weighed.
+    pub(crate) fn add(&mut self, other: Weights, scale: f64) {
+        self.successes += scale * other.successes;
+        self.failures += scale * other.failures;
+        self.wins += scale * other.wins;
+        self.reports += other.reports;
+    }
 }
 
 impl From<Sums> for Weights {

@@ -8,8 +8,9 @@ mod posterior;
 mod trust;
 
 pub(crate) use background::{Background, SAMPLE};
-pub(crate) use decay::day;
+pub use decay::HalfLife;
+pub(crate) use decay::{CANDIDATES, Trial, best, day, decay, fit};
 pub(crate) use evidence::{Credit, Sums, Weights};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, MIN_EXPERIENCES, NEIGHBOURS};
-pub(crate) use trust::Group;
+pub(crate) use trust::{Agreement, Group};

@@ -1,7 +1,5 @@
 //! Situations and cells: where experience lies in the space of queries, and its sums.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -10,8 +8,9 @@ use crate::outcome::Sums;
 
 use super::changes::Op;
 use super::db::{Tx, sql};
-use super::ledger::Source;
+use super::lots::{self, Lot};
 use super::memories::decode;
+use super::refill::Content;
 use super::schema::shuffle;
 use super::sum::RowSum;
 
@@ -25,23 +24,31 @@ pub(crate) struct CellRow {
     pub sums: Sums,
     /// The change that brought it.
     pub seq: i64,
+    /// Lots beside the sums.
+    pub lots: i64,
 }
 
-const COLUMNS: &str = "id, namespace, memory, situation, success, failure, wins, reports, seq, checksum";
+const COLUMNS: &str =
+    "id, namespace, memory, situation, success, failure, wins, reports, seq, lots, checksum";
 
 impl CellRow {
     fn sum(&self) -> RowSum {
-        [self.sums.success, self.sums.failure, self.sums.wins, self.sums.reports, self.seq].into_iter().fold(
-            RowSum::new("cells").int(self.id).int(self.namespace).int(self.memory).int(self.situation),
-            RowSum::int,
-        )
+        let sum = [self.sums.success, self.sums.failure, self.sums.wins, self.sums.reports, self.seq]
+            .into_iter()
+            .fold(
+                RowSum::new("cells").int(self.id).int(self.namespace).int(self.memory).int(self.situation),
+                RowSum::int,
+            );
+        // A column of version 2.
+        if self.lots == 0 { sum } else { sum.text(Some("lots")).int(self.lots) }
     }
 
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Self, i64)> {
         let sums =
             Sums { success: row.get(4)?, failure: row.get(5)?, wins: row.get(6)?, reports: row.get(7)? };
         let (id, namespace, memory, situation) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok((Self { id, namespace, memory, situation, sums, seq: row.get(8)? }, row.get(9)?))
+        let (seq, lots) = (row.get(8)?, row.get(9)?);
+        Ok((Self { id, namespace, memory, situation, sums, seq, lots }, row.get(10)?))
     }
 
     fn checked((row, checksum): (Self, i64)) -> Result<Self> {
@@ -89,6 +96,15 @@ pub(crate) fn situation(conn: &Connection, id: i64) -> Result<Vec<f32>> {
     decode(&blob)
 }
 
+/// The cell of a memory in a situation.
+fn find(conn: &Connection, memory: i64, situation: i64) -> Result<Option<CellRow>> {
+    let found = conn
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM cells WHERE memory = ?1 AND situation = ?2"))
+        .and_then(|mut s| s.query_row([memory, situation], CellRow::read).optional())
+        .map_err(sql)?;
+    found.map(CellRow::checked).transpose()
+}
+
 /// Adds to the evidence of a memory in a situation; what is taken away is negative. A cell left without
 /// reports goes.
 pub(super) fn shift(
@@ -96,39 +112,70 @@ pub(super) fn shift(
     namespace: i64,
     memory: i64,
     situation: i64,
-    change: &BTreeMap<Source, Sums>,
+    change: &Content,
 ) -> Result<()> {
-    let mut plus = Sums::default();
-    for sums in change.values() {
-        plus.add(*sums);
-    }
-    let found = tx
-        .conn
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM cells WHERE memory = ?1 AND situation = ?2"))
-        .and_then(|mut s| s.query_row([memory, situation], CellRow::read).optional())
-        .map_err(sql)?;
-    let Some(found) = found else {
-        return insert(tx, CellRow { id: 0, namespace, memory, situation, sums: plus, seq: tx.next_seq() });
+    let Some(mut cell) = find(tx.conn, memory, situation)? else {
+        let lots = change.lots.len() as i64;
+        let sums = change.inline;
+        let cell =
+            insert(tx, CellRow { id: 0, namespace, memory, situation, sums, seq: tx.next_seq(), lots })?;
+        for (source, sums) in &change.lots {
+            lots::shift(tx, cell, *source, *sums)?;
+        }
+        return Ok(());
     };
-    let mut cell = CellRow::checked(found)?;
-    cell.sums.add(plus);
-    if cell.sums.reports <= 0 {
-        tx.conn.execute("DELETE FROM cells WHERE id = ?1", [cell.id]).map_err(sql)?;
-        return tx.change(Op::CellRemoved, namespace, cell.id).map(|_| ());
+    cell.sums.add(change.inline);
+    for (source, sums) in &change.lots {
+        cell.lots += lots::shift(tx, cell.id, *source, *sums)?;
+    }
+    save(tx, &cell)
+}
+
+/// Makes `content` the evidence in a cell that there is.
+pub(super) fn rewrite(tx: &mut Tx<'_>, memory: i64, situation: i64, content: &Content) -> Result<()> {
+    let Some(mut cell) = find(tx.conn, memory, situation)? else {
+        return Err(Error::corrupt(format!(
+            "memory {memory} has reports in situation {situation} and no cell"
+        )));
+    };
+    lots::remove(tx, cell.id)?;
+    for (&(group, day), &sums) in &content.lots {
+        lots::put(tx, cell.id, &Lot { group, day, sums })?;
+    }
+    cell.sums = content.inline;
+    cell.lots = content.lots.len() as i64;
+    save(tx, &cell)
+}
+
+/// Writes the sums of a cell; one without reports goes.
+fn save(tx: &mut Tx<'_>, cell: &CellRow) -> Result<()> {
+    if cell.sums.reports <= 0 && cell.lots <= 0 {
+        return remove(tx, cell.namespace, cell.id);
     }
     tx.conn
         .prepare_cached(
-            "UPDATE cells SET success = ?2, failure = ?3, wins = ?4, reports = ?5, checksum = ?6 WHERE id = ?1",
+            "UPDATE cells SET success = ?2, failure = ?3, wins = ?4, reports = ?5, lots = ?6, checksum = ?7
+             WHERE id = ?1",
         )
         .and_then(|mut s| {
             let Sums { success, failure, wins, reports } = cell.sums;
-            s.execute([cell.id, success, failure, wins, reports, cell.sum().finish()])
+            s.execute([cell.id, success, failure, wins, reports, cell.lots, cell.sum().finish()])
         })
         .map_err(sql)?;
-    tx.change(Op::CellChanged, namespace, cell.id).map(|_| ())
+    tx.change(Op::CellChanged, cell.namespace, cell.id).map(|_| ())
 }
 
-fn insert(tx: &mut Tx<'_>, mut cell: CellRow) -> Result<()> {
+fn remove(tx: &mut Tx<'_>, namespace: i64, cell: i64) -> Result<()> {
+    tx.conn
+        .prepare_cached("DELETE FROM cells WHERE id = ?1")
+        .and_then(|mut s| s.execute([cell]))
+        .map_err(sql)?;
+    lots::remove(tx, cell)?;
+    tx.change(Op::CellRemoved, namespace, cell).map(|_| ())
+}
+
+/// Writes a new cell, without its lots, and returns its id.
+fn insert(tx: &mut Tx<'_>, mut cell: CellRow) -> Result<i64> {
     cell.id = tx
         .conn
         .prepare_cached("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'cells'")
@@ -139,7 +186,7 @@ fn insert(tx: &mut Tx<'_>, mut cell: CellRow) -> Result<()> {
     tx.conn
         .prepare_cached(
             "INSERT INTO cells(id, namespace, memory, situation, success, failure, wins, reports, seq,
-               shuffle, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+               shuffle, lots, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .and_then(|mut s| {
             s.execute(params![
@@ -153,11 +200,13 @@ fn insert(tx: &mut Tx<'_>, mut cell: CellRow) -> Result<()> {
                 reports,
                 cell.seq,
                 shuffle(cell.id),
+                cell.lots,
                 cell.sum().finish()
             ])
         })
         .map_err(sql)?;
-    tx.change(Op::CellAdded, cell.namespace, cell.id).map(|_| ())
+    tx.change(Op::CellAdded, cell.namespace, cell.id)?;
+    Ok(cell.id)
 }
 
 /// Removes all cells of a memory.
@@ -169,11 +218,7 @@ pub(crate) fn remove_of_memory(tx: &mut Tx<'_>, namespace: i64, memory: i64) -> 
         rows.collect::<rusqlite::Result<_>>().map_err(sql)?
     };
     for cell in cells {
-        tx.conn
-            .prepare_cached("DELETE FROM cells WHERE id = ?1")
-            .and_then(|mut s| s.execute([cell]))
-            .map_err(sql)?;
-        tx.change(Op::CellRemoved, namespace, cell)?;
+        remove(tx, namespace, cell)?;
     }
     Ok(())
 }

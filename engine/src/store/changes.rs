@@ -28,6 +28,10 @@ pub(crate) enum Op {
     NamespaceAdded = 8,
     /// A namespace is gone, with everything in it.
     NamespaceDropped = 9,
+    /// A principal was registered or revoked, or its reliability changed (of namespace 0).
+    TrustChanged = 10,
+    /// The half-life of a kind changed (of namespace 0).
+    HalfLifeChanged = 11,
 }
 
 impl Op {
@@ -42,6 +46,8 @@ impl Op {
             Op::CellRemoved,
             Op::NamespaceAdded,
             Op::NamespaceDropped,
+            Op::TrustChanged,
+            Op::HalfLifeChanged,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::id::{ReceiptId, ReportId};
-use crate::outcome::Credit;
+use crate::outcome::{Credit, Group};
 
 use super::bound::{Bound, bind};
 use super::db::Tx;
@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::memories::{self, FORGOTTEN, LIVE};
 use super::names::intern_principal;
 use super::payload::pack;
+use super::principals;
 use super::reports::{About, NewReport, Row};
 use super::slip::Slip;
 
@@ -34,6 +35,7 @@ pub(crate) struct Filed {
 /// Keeps a report and credits what it says. A receipt that is not to be had makes it pending. What it
 /// changes is in the cells once the ledger is closed.
 pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) -> Result<Filed> {
+    let standing = principals::standing(tx.conn, new.reporter, new.token)?;
     let fingerprint = new.fingerprint();
     if let Some(key) = new.key.filter(|_| !crate::sabotage::on("ignore_keys"))
         && let Some(row) = Row::load_where(tx.conn, "key = ?1", key)?.into_iter().next()
@@ -61,6 +63,7 @@ pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) ->
         weight: new.weight,
         severe: new.severe,
         retracted_at: None,
+        standing,
     };
     let credited = match new.about {
         About::Memory(memory, situation) => {
@@ -161,7 +164,9 @@ fn credit_memory(tx: &Tx<'_>, ledger: &mut Ledger, row: &Row, is_new: bool) -> R
         return Ok(Vec::new());
     };
     let mut wanted = Wanted::new();
-    if let Some(outcome) = row.verdict().filter(|_| row.weight > 0.0) {
+    // A name that anybody may use, and no recall to show for it, is no evidence at all.
+    let believed = row.group() != Group::POOL && row.weight > 0.0;
+    if let Some(outcome) = row.verdict().filter(|_| believed) {
         // No receipt, no win: such a report nominates nobody.
         let credit = Credit::share(1, 1).times(row.weight);
         wanted.push((*memory, Experience { outcome, credit, won: false }));
@@ -179,6 +184,7 @@ fn credit_receipt(
     new: Option<i64>,
 ) -> Result<Vec<(u64, f64)>> {
     let reports = Row::load_where(tx.conn, "receipt = ?1", id.to_bytes().as_slice())?;
+    ledger.learn(principals::learn(tx, &id.to_bytes(), &reports)?);
     let mut credited = Vec::new();
     for (row, wanted) in reports.iter().zip(shares(&reports, &bound.shown)) {
         let is_new = new == Some(row.id);
@@ -210,6 +216,18 @@ fn shares(reports: &[Row], shown: &[u64]) -> Vec<Wanted> {
         if let Some(outcome) = verdict(row).filter(|_| row.weight > 0.0 && !used.is_empty()) {
             giving.push((i, outcome, used));
         }
+    }
+    // Where the owner has judged, nobody else is needed, or may thin out what the owner gives. Else those
+    // are heard who proved their names, and only without them the rest.
+    let judged = reports.iter().any(|row| row.group() == Group::OWNER && verdict(row).is_some());
+    let rank = |row: &Row| match row.group() {
+        Group::OWNER => 0,
+        Group::POOL => 2,
+        _ => 1,
+    };
+    let first = giving.iter().map(|(i, ..)| rank(&reports[*i])).min().filter(|_| !judged).unwrap_or(0);
+    if !crate::sabotage::on("strangers_dilute") {
+        giving.retain(|(i, ..)| rank(&reports[*i]) == first);
     }
     let mut wanted = vec![Wanted::new(); reports.len()];
     for (i, outcome, used) in &giving {

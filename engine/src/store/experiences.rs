@@ -109,8 +109,8 @@ pub(super) fn set_experience(
                     s.execute(params![report.id, id, situation, outcome, credit.raw(), won, checksum])
                 })
                 .map_err(sql)?;
-            if report.severe && held.is_none() {
-                ledger.note_severe(memory);
+            if held.is_none() {
+                ledger.note_new(id, report);
             }
         }
         None => {
@@ -139,27 +139,4 @@ pub(super) fn credited(conn: &Connection, report: i64) -> Result<Vec<(u64, f64)>
         })
         .map_err(sql)?;
     rows.map(|row| row.map_err(sql)).collect()
-}
-
-/// Sums per (memory, situation), computed anew from the experiences of live memories.
-pub(crate) fn recompute(conn: &Connection) -> Result<Vec<((i64, i64), Sums)>> {
-    let mut statement = conn
-        .prepare(
-            "SELECT e.memory, e.situation, e.outcome, e.credit, e.won FROM experiences e
-             JOIN memories m ON m.id = e.memory WHERE m.status = 0 ORDER BY e.memory, e.situation",
-        )
-        .map_err(sql)?;
-    let mut rows = statement.query([]).map_err(sql)?;
-    let mut cells: Vec<((i64, i64), Sums)> = Vec::new();
-    while let Some(row) = rows.next().map_err(sql)? {
-        let place = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
-        let credit = Credit::from_raw(row.get(3).map_err(sql)?);
-        let mut sums = Sums::of(credit, row.get(2).map_err(sql)?);
-        sums.wins = row.get(4).map_err(sql)?;
-        match cells.last_mut() {
-            Some((last, so_far)) if *last == place => so_far.add(sums),
-            _ => cells.push((place, sums)),
-        }
-    }
-    Ok(cells)
 }

@@ -8,13 +8,18 @@ use crate::error::Result;
 use crate::outcome::{Group, Sums};
 
 use super::cells;
+use super::changes::Op;
 use super::db::Tx;
+use super::half_lives;
 use super::memories::{self, LIVE};
+use super::refill::Content;
+use super::reports::Row;
 
 /// What crediting has to know of a memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub namespace: i64,
+    pub kind: i64,
     pub status: i64,
 }
 
@@ -29,6 +34,12 @@ pub(crate) struct Ledger {
     memories: HashMap<i64, Known>,
     situations: HashMap<u128, i64>,
     severe: BTreeSet<u64>,
+    /// New experiences by memory, without what anybody might have told.
+    new: BTreeMap<i64, i64>,
+    /// Groups of which something was learnt.
+    learnt: BTreeSet<Group>,
+    /// Whether the evidence of a kind is kept by day.
+    fading: HashMap<i64, bool>,
 }
 
 /// What the reports of a transaction did.
@@ -47,8 +58,11 @@ impl Ledger {
         if let Some(known) = self.memories.get(&id) {
             return Ok(Some(*known));
         }
-        let known =
-            memories::load(conn, id)?.map(|row| Known { namespace: row.namespace, status: row.status });
+        let known = memories::load(conn, id)?.map(|row| Known {
+            namespace: row.namespace,
+            kind: row.kind,
+            status: row.status,
+        });
         self.memories.extend(known.map(|known| (id, known)));
         Ok(known)
     }
@@ -71,9 +85,28 @@ impl Ledger {
         change.subtract(minus);
     }
 
-    /// Notes that a severe failure was counted against a memory.
-    pub(super) fn note_severe(&mut self, memory: u64) {
-        self.severe.insert(memory);
+    /// Notes that a report counts for a memory and did not before.
+    pub(super) fn note_new(&mut self, memory: i64, report: &Row) {
+        if report.severe {
+            self.severe.insert(memory.cast_unsigned());
+        }
+        if report.group() != Group::POOL {
+            *self.new.entry(memory).or_default() += 1;
+        }
+    }
+
+    /// Notes that something was learnt about the reliability of these groups.
+    pub(super) fn learn(&mut self, groups: Vec<Group>) {
+        self.learnt.extend(groups);
+    }
+
+    fn fades(&mut self, conn: &Connection, kind: i64) -> Result<bool> {
+        if let Some(fades) = self.fading.get(&kind) {
+            return Ok(*fades);
+        }
+        let fades = half_lives::load(conn, kind)?.is_some();
+        self.fading.insert(kind, fades);
+        Ok(fades)
     }
 
     /// Brings the cells in step. The cells of a memory that is no hit any more are gone; its experiences
@@ -88,10 +121,29 @@ impl Ledger {
             if change.is_empty() {
                 continue;
             }
-            cells::shift(tx, known.namespace, memory, situation, &change)?;
+            let mut content = Content::default();
+            let fades = self.fades(tx.conn, known.kind)?;
+            for (source, sums) in change {
+                content.add(source, sums, fades);
+            }
+            cells::shift(tx, known.namespace, memory, situation, &content)?;
             effect.changed.push(memory.cast_unsigned());
         }
         effect.changed.dedup();
+        let mut new: BTreeMap<i64, i64> = BTreeMap::new();
+        for (memory, more) in std::mem::take(&mut self.new) {
+            if let Some(known) = self.memory(tx.conn, memory)?
+                && self.fades(tx.conn, known.kind)?
+            {
+                *new.entry(known.kind).or_default() += more;
+            }
+        }
+        for (kind, more) in new {
+            half_lives::note(tx, kind, more)?;
+        }
+        for group in &self.learnt {
+            tx.change(Op::TrustChanged, 0, group.0)?;
+        }
         effect.severe = self.severe.into_iter().filter(|m| effect.changed.binary_search(m).is_ok()).collect();
         Ok(effect)
     }

@@ -9,6 +9,7 @@ use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Group, day};
 
 use super::db::{Tx, sql};
+use super::principals::Standing;
 use super::receipts::{decode_ids, encode_ids};
 use super::slip::Slip;
 use super::sum::RowSum;
@@ -31,6 +32,7 @@ pub(crate) struct NewReport<'a> {
     /// In `0..=1`: multiplies the credit.
     pub weight: f64,
     pub severe: bool,
+    pub token: Option<&'a str>,
     pub used: &'a [u64],
     pub tokens: Option<u64>,
     pub cost_micros: Option<i64>,
@@ -79,15 +81,17 @@ pub(super) struct Row {
     pub weight: f64,
     pub severe: bool,
     pub retracted_at: Option<Timestamp>,
+    /// Of whoever told it, when it was told.
+    pub standing: Standing,
 }
 
 const COLUMNS: &str = "id, at, receipt, outcome, used, situation, tokens, cost_micros, reporter, key, note, \
-                       pending, fingerprint, weight, severe, retracted_at, checksum";
+                       pending, fingerprint, weight, severe, retracted_at, standing, checksum";
 
 impl Row {
     /// Whose word it is.
     pub(super) fn group(&self) -> Group {
-        Group::OWNER
+        self.standing.group(self.reporter)
     }
 
     /// The day (UTC) on which it was told.
@@ -125,6 +129,9 @@ impl Row {
         if self.retracted_at.is_some() {
             sum = sum.text(Some("retracted_at")).opt(self.retracted_at);
         }
+        if self.standing != Standing::Owner {
+            sum = sum.text(Some("standing")).int(self.standing as i64);
+        }
         sum.finish()
     }
 
@@ -155,12 +162,14 @@ impl Row {
                     weight: r.get(13)?,
                     severe: r.get(14)?,
                     retracted_at: r.get(15)?,
+                    standing: Standing::Owner,
                 };
-                Ok((row, r.get::<_, Vec<u8>>(4)?, r.get::<_, i64>(16)?))
+                Ok((row, r.get::<_, Vec<u8>>(4)?, r.get::<_, i64>(16)?, r.get::<_, i64>(17)?))
             })
             .map_err(sql)?;
         rows.map(|row| {
-            let (mut row, used, checksum) = row.map_err(sql)?;
+            let (mut row, used, standing, checksum) = row.map_err(sql)?;
+            row.standing = Standing::from_number(standing)?;
             row.used = decode_ids(&used)?;
             if row.sum() == checksum {
                 Ok(row)
@@ -181,7 +190,7 @@ impl Row {
             .unwrap_or(1);
         tx.conn
             .prepare_cached(&format!(
-                "INSERT INTO reports({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+                "INSERT INTO reports({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
             ))
             .and_then(|mut s| {
                 s.execute(params![
@@ -201,6 +210,7 @@ impl Row {
                     self.weight,
                     self.severe,
                     self.retracted_at,
+                    self.standing as i64,
                     self.sum()
                 ])
             })
