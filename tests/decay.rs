@@ -111,36 +111,39 @@ fn a_half_life_reaches_other_handles() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A memory that nobody touches goes back to what is said of it without evidence, step by step, and
-    /// never past it.
+    /// The evidence of a memory that nobody touches fades: what is said of it moves from how it went to
+    /// what is said of one like it that has no evidence, and never past that.
     #[test]
     fn evidence_halves_and_never_passes_the_prior(
         outcomes in prop::collection::vec(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0], 1..30),
         days in 1.0..60.0_f64,
     ) {
         let (store, all, clock) = store();
-        // A trace of evidence on another memory, so that the background is the same before and after.
-        store.report(&report(all[9], 1.0).weight(1e-9)).unwrap();
-        let none = evidence(&store, all[7]).probability();
+        let twin = store.remember(Memory::new("twin", store.get(all[7]).unwrap().unwrap().vector)).unwrap();
         store.set_half_life("note", HalfLife::Days(days)).unwrap();
         let reports: Vec<Report> = outcomes.iter().map(|outcome| report(all[7], *outcome)).collect();
         store.report_many(&reports).unwrap();
         let fresh = evidence(&store, all[7]);
-        let mut last = fresh.probability();
-        let mut age = 0;
-        for step in [1, 1, 5, 23, 70, 900, 100_000_u32] {
+        let rate = fresh.successes / (fresh.successes + fresh.failures);
+        let (mut age, mut share) = (0, 1.0);
+        for step in [0, 1, 1, 5, 23, 70, 900, 100_000_u32] {
             age += step;
             clock.advance(DAY * step);
             let now = evidence(&store, all[7]);
             let left = 0.5_f64.powf(f64::from(age) / days);
             prop_assert!((now.successes - fresh.successes * left).abs() < 1e-9, "{now:?}");
             prop_assert!((now.failures - fresh.failures * left).abs() < 1e-9);
-            let p = now.probability();
-            let (low, high) = if last < none { (last, none) } else { (none, last) };
-            prop_assert!(low - 1e-9 <= p && p <= high + 1e-9, "{p} is not between {last} and {none}");
-            last = p;
+            let (p, none) = (now.probability(), evidence(&store, twin).probability());
+            let (low, high) = if rate < none { (rate, none) } else { (none, rate) };
+            prop_assert!(low - 1e-9 <= p && p <= high + 1e-9, "{p} is not between {rate} and {none}");
+            if (rate - none).abs() > 1e-3 {
+                let now = (p - none) / (rate - none);
+                prop_assert!(now <= share + 1e-9, "the share of the evidence grows from {share} to {now}");
+                share = now;
+            }
         }
-        prop_assert!((last - none).abs() < 1e-6);
+        let (p, none) = (evidence(&store, all[7]).probability(), evidence(&store, twin).probability());
+        prop_assert!((p - none).abs() < 1e-6);
     }
 }
 

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::{Credit, Group, Sums, Weights, day, decay};
+use crate::store::cells::CellRow;
 use crate::store::lots::Lot;
 use crate::store::{half_lives, principals};
 
@@ -48,6 +49,7 @@ impl Scales {
 
 struct Held {
     memory: u64,
+    shuffle: i64,
     sums: Sums,
     /// Empty for most, and then without an allocation.
     lots: Vec<Lot>,
@@ -119,14 +121,16 @@ impl Holdings {
         &self.mute
     }
 
-    /// Puts a cell, or new evidence into one; `kind` is that of its memory. Returns whether the cell is new.
-    pub(super) fn put(&mut self, id: u64, memory: u64, kind: i64, sums: Sums, lots: Vec<Lot>) -> bool {
+    /// Puts a cell, or new evidence into one, with its lots; `kind` is that of its memory. Returns whether
+    /// the cell is new.
+    pub(super) fn put(&mut self, cell: &CellRow, kind: i64, lots: Vec<Lot>) -> bool {
+        let (id, memory, sums) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned(), cell.sums);
         let is_new = self.take(id).is_none();
         self.inline.add(sums);
         for lot in &lots {
             self.tell(memory, kind, lot, 1);
         }
-        let held = Held { memory, sums, lots };
+        let held = Held { memory, shuffle: cell.shuffle, sums, lots };
         if self.is_mute(&held) {
             Arc::make_mut(&mut self.mute).insert(id);
         }
@@ -134,9 +138,17 @@ impl Holdings {
         is_new
     }
 
-    /// Removes a cell.
-    pub(super) fn remove(&mut self, id: u64) {
-        self.take(id);
+    /// Removes a cell. Returns its shuffle.
+    pub(super) fn remove(&mut self, id: u64) -> Option<i64> {
+        self.take(id).map(|held| held.shuffle)
+    }
+
+    /// Cells that hold what has weight, by shuffle.
+    pub(super) fn shuffled(&self) -> Vec<(i64, u64)> {
+        let audible = self.cells.iter().filter(|(id, _)| !self.mute.contains(**id));
+        let mut places: Vec<(i64, u64)> = audible.map(|(id, held)| (held.shuffle, *id)).collect();
+        places.sort_unstable();
+        places
     }
 
     fn take(&mut self, id: u64) -> Option<Held> {

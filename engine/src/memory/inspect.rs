@@ -211,12 +211,12 @@ fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
         let mut content = lots_of.remove(&cell.id).unwrap_or_default();
         content.inline = cell.sums;
         let counted = content.lots.len() as i64 == cell.lots;
-        if !counted || expected.remove(&(cell.memory, cell.situation)) != Some(content) {
+        if !counted || expected.remove(&(cell.memory, cell.place())) != Some((cell.situation, content)) {
             found.faults.push(format!("cell {} is not the sum of its reports", cell.id));
         }
     }
-    for (memory, situation) in expected.keys() {
-        found.faults.push(format!("memory {memory} has reports in situation {situation} and no cell"));
+    for (memory, place) in expected.keys() {
+        found.faults.push(format!("memory {memory} has reports in {place:?} and no cell"));
     }
     for cell in lots_of.keys() {
         found.faults.push(format!("there is evidence in cell {cell}, which there is not"));

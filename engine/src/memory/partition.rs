@@ -306,13 +306,13 @@ impl State {
                 }
             }
             Op::CellRemoved => {
-                self.holdings.remove(id);
+                let shuffle = self.holdings.remove(id);
                 for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
                 self.mask(SpaceKind::Experiences, id, change.seq);
                 gone.cells.insert(id, change.seq);
-                if !self.cell_sample.remove((shuffle(change.reference), id)) {
+                if shuffle.is_some_and(|shuffle| !self.cell_sample.remove((shuffle, id))) {
                     self.load_cell_sample(conn, metric)?;
                 }
             }
@@ -355,7 +355,7 @@ impl State {
             let kind = memories::load(conn, cell.memory)?.map_or(0, |row| row.kind);
             (kind, lots::of_cell(conn, cell.id)?)
         };
-        Ok(self.holdings.put(cell.id.cast_unsigned(), cell.memory.cast_unsigned(), kind, cell.sums, lots))
+        Ok(self.holdings.put(cell, kind, lots))
     }
 
     fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
@@ -371,23 +371,18 @@ impl State {
             }
             let fresh = fresh_cell(conn, metric, cell)?;
             if !is_mute {
-                self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
+                self.cell_sample.put((cell.shuffle, id), fresh.row.vector());
             }
             Arc::make_mut(&mut self.fresh_cells).push(fresh);
         } else if is_mute && !was_mute {
-            if !self.cell_sample.remove((shuffle(cell.id), id)) {
+            if !self.cell_sample.remove((cell.shuffle, id)) {
                 self.load_cell_sample(conn, metric)?;
             }
         } else if was_mute && !is_mute {
             let vector = experience_metric(metric).prepare(&cells::situation(conn, cell.situation)?)?;
-            self.cell_sample.put((shuffle(cell.id), id), &vector);
+            self.cell_sample.put((cell.shuffle, id), &vector);
         }
         Ok(())
-    }
-
-    /// Cells that hold what has weight.
-    fn audible(&self) -> impl Iterator<Item = u64> + '_ {
-        self.holdings.cells().map(|(id, _)| id).filter(|id| !self.holdings.mute().contains(*id))
     }
 
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
@@ -425,10 +420,8 @@ impl State {
     }
 
     fn load_cell_sample(&mut self, conn: &Connection, metric: Metric) -> Result<()> {
-        let mut places: Vec<(i64, u64)> = self.audible().map(|id| (shuffle(id.cast_signed()), id)).collect();
-        places.sort_unstable();
         let mut points = Vec::new();
-        for place in places.into_iter().take(Sample::LOAD) {
+        for place in self.holdings.shuffled().into_iter().take(Sample::LOAD) {
             if let Some(cell) = cells::load(conn, place.1.cast_signed())? {
                 let vector = cells::situation(conn, cell.situation)?;
                 points.push((place, experience_metric(metric).prepare(&vector)?));

@@ -4,6 +4,7 @@
 mod background;
 mod decay;
 mod evidence;
+pub(crate) mod grid;
 mod posterior;
 mod trust;
 

@@ -10,6 +10,7 @@ use crate::outcome::{Group, Sums};
 use super::cells;
 use super::changes::Op;
 use super::db::Tx;
+use super::grid::Places;
 use super::half_lives;
 use super::memories::{self, LIVE};
 use super::refill::Content;
@@ -112,7 +113,7 @@ impl Ledger {
     /// Brings the cells in step. The cells of a memory that is no hit any more are gone; its experiences
     /// stay as a record.
     pub(crate) fn close(mut self, tx: &mut Tx<'_>) -> Result<Effect> {
-        let mut effect = Effect::default();
+        let (mut effect, mut places) = (Effect::default(), Places::default());
         for ((memory, situation), mut change) in std::mem::take(&mut self.changes) {
             change.retain(|_, sums| *sums != Sums::default());
             let Some(known) = self.memory(tx.conn, memory)?.filter(|known| known.status == LIVE) else {
@@ -126,7 +127,7 @@ impl Ledger {
             for (source, sums) in change {
                 content.add(source, sums, fades);
             }
-            cells::shift(tx, known.namespace, memory, situation, &content)?;
+            cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
             effect.changed.push(memory.cast_unsigned());
         }
         effect.changed.dedup();

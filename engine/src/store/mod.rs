@@ -10,6 +10,7 @@ mod connect;
 pub(crate) mod credit;
 mod db;
 pub(crate) mod experiences;
+mod grid;
 pub(crate) mod half_lives;
 mod identity;
 mod ledger;

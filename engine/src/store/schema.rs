@@ -10,7 +10,8 @@
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
 //! - `situations`: query vectors of reported recalls, each once.
 //! - `reports`: what was told, as it was told. `experiences`: the credit each gives, per memory.
-//! - `cells`: sums of experiences per (memory, situation): derived, kept in step by each report. `lots`:
+//! - `cells`: sums of experiences per (memory, situation), or per (memory, grid cell) in a namespace with
+//!   so many that it has a grid (its width is in `namespaces`): derived, kept in step by each report. `lots`:
 //!   of these the ones whose worth depends on who told them and when, per (cell, group, day); group 0 is
 //!   the owner, -1 all unregistered names, any other a registered principal.
 //! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
@@ -106,6 +107,9 @@ const STEPS: &[&[&str]] = &[&[
        cell INTEGER NOT NULL, principal INTEGER NOT NULL, day INTEGER NOT NULL,
        success INTEGER NOT NULL, failure INTEGER NOT NULL, wins INTEGER NOT NULL,
        reports INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (cell, principal, day)) WITHOUT ROWID",
+    "ALTER TABLE namespaces ADD COLUMN grid REAL",
+    "ALTER TABLE cells ADD COLUMN grid INTEGER",
+    "CREATE INDEX cells_grid ON cells(memory, grid) WHERE grid IS NOT NULL",
     "CREATE TABLE judgements(
        receipt BLOB NOT NULL, principal INTEGER NOT NULL, agreement INTEGER NOT NULL,
        checksum INTEGER NOT NULL, PRIMARY KEY (receipt, principal)) WITHOUT ROWID",
