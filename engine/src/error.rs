@@ -83,8 +83,8 @@ pub enum Error {
         /// Its value in the options.
         given: String,
     },
-    /// One of several memories given together is at fault; none of them was stored.
-    #[error("memory {row} of the batch: {source} (none of the batch was stored)")]
+    /// One of several memories or reports given together is at fault; none of them was stored.
+    #[error("row {row} of the batch: {source} (none of the batch was stored)")]
     Row {
         /// Position in the batch, from 0.
         row: usize,
@@ -122,6 +122,20 @@ pub enum Error {
         memory: u64,
         /// The receipt of the report.
         receipt: String,
+    },
+    /// No report has this id.
+    #[error("no report has id {id}: ids are given out by this store as it takes reports")]
+    UnknownReport {
+        /// The id asked for.
+        id: u64,
+    },
+    /// A report names a reporter and does not prove it.
+    #[error(
+        "the report does not prove that {name:?} tells it: give the token that registering {name:?} returned, register it again for a new one, or, for a name that is not registered, leave the token out"
+    )]
+    BadToken {
+        /// The reporter named.
+        name: String,
     },
     /// The file system refused.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
@@ -200,6 +214,8 @@ pub enum ErrorCode {
     UnknownReceipt = 202,
     KeyConflict = 203,
     NotShown = 204,
+    UnknownReport = 205,
+    BadToken = 206,
     Io = 301,
     Busy = 302,
     DiskFull = 303,
@@ -227,6 +243,8 @@ impl Error {
             Error::UnknownReceipt { .. } => ErrorCode::UnknownReceipt,
             Error::KeyConflict { .. } => ErrorCode::KeyConflict,
             Error::NotShown { .. } => ErrorCode::NotShown,
+            Error::UnknownReport { .. } => ErrorCode::UnknownReport,
+            Error::BadToken { .. } => ErrorCode::BadToken,
             Error::Io { .. } => ErrorCode::Io,
             Error::Busy { .. } => ErrorCode::Busy,
             Error::DiskFull { .. } => ErrorCode::DiskFull,

@@ -40,5 +40,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
 pub use id::{MemoryId, ReceiptId, ReportId};
 pub use memory::*;
-pub use outcome::{Evidence, Figures, Precedent, Rate, Uplift, Verdict};
+pub use outcome::{
+    Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, Uplift, Verdict,
+};
 pub use vector::Metric;

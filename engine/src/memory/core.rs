@@ -170,6 +170,17 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Puts the number of the row into an error that is the fault of one row of a batch. A busy store or a
+/// full disk is nobody's.
+pub(crate) fn row_error(row: usize, rows: usize) -> impl Fn(Error) -> Error {
+    move |error| match error {
+        at_fault if (100..300).contains(&(at_fault.code() as i32)) && rows > 1 => {
+            Error::Row { row, source: Box::new(at_fault) }
+        }
+        other => other,
+    }
+}
+
 /// Checks a text that is stored.
 pub(crate) fn check_text(what: &'static str, text: &str) -> Result<()> {
     if text.len() > crate::store::MAX_TEXT {

@@ -275,10 +275,13 @@ pub(crate) enum Subject {
 pub struct Report {
     pub(crate) subject: Subject,
     pub(crate) outcome: Outcome,
+    pub(crate) weight: f64,
+    pub(crate) severe: bool,
     pub(crate) used: Vec<MemoryId>,
     pub(crate) tokens: Option<u64>,
     pub(crate) cost_micros: Option<i64>,
     pub(crate) reporter: Option<String>,
+    pub(crate) token: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) note: Option<String>,
 }
@@ -288,10 +291,13 @@ impl Report {
         Self {
             subject,
             outcome,
+            weight: 1.0,
+            severe: false,
             used: Vec::new(),
             tokens: None,
             cost_micros: None,
             reporter: None,
+            token: None,
             key: None,
             note: None,
         }
@@ -324,6 +330,20 @@ impl Report {
         self
     }
 
+    /// How much the verdict is worth, in `0..=1`: multiplies its credit. Default: 1. With 0 the report
+    /// is kept and moves nothing.
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Whether the failure (an outcome below 0.5) was so bad that what caused it should not be tried
+    /// again before somebody has looked at it. Default: no.
+    pub fn severe(mut self, severe: bool) -> Self {
+        self.severe = severe;
+        self
+    }
+
     /// Tokens spent on the attempt.
     pub fn tokens(mut self, tokens: u64) -> Self {
         self.tokens = Some(tokens);
@@ -336,9 +356,19 @@ impl Report {
         self
     }
 
-    /// Who reports. Default: the owner of the store.
+    /// Who reports. Default: the owner of the store, whose word counts whole. What others say counts as
+    /// far as it has agreed with the owner's on the same receipts, and within a cap per memory and day.
+    /// A name that is not [registered](crate::Store::register) shares the standing of all such names, and
+    /// counts for nothing without a receipt.
     pub fn reporter(mut self, name: impl Into<String>) -> Self {
         self.reporter = Some(name.into());
+        self
+    }
+
+    /// The token of the reporter, if its name is registered: [`Store::register`](crate::Store::register)
+    /// returned it.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
         self
     }
 

@@ -7,9 +7,13 @@ use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
+use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
-use crate::store::{calibrators, cells, experiences, names, reports};
+use crate::store::{
+    Content, Of, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots, names, principals,
+    reports,
+};
 
 use super::core::Core;
 use super::output::{Namespace, Record, Stats, Verification};
@@ -110,6 +114,21 @@ pub(crate) fn stats(core: &Core) -> Result<Stats> {
         scans: core.counters.scans.load(Relaxed),
         bytes_touched: core.counters.bytes.load(Relaxed),
         seals: core.counters.seals.load(Relaxed),
+        calibration: calibration(core, None)?,
+    })
+}
+
+/// How the promises of a namespace, or of all, have come true.
+pub(crate) fn calibration(core: &Core, namespace: Option<&str>) -> Result<Calibration> {
+    core.db.snapshot(|conn| {
+        let namespace = match namespace {
+            None => None,
+            Some(name) => match names::namespace_by_name(conn, name)? {
+                Some(row) => Some(row.id),
+                None => return Ok(Calibration::default()),
+            },
+        };
+        Ok(Calibration::of(&forecasts::tallies(conn, namespace)?))
     })
 }
 
@@ -136,13 +155,17 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
         }
-        match reports::check_grounds(conn) {
-            Ok(faults) => found.faults.extend(faults),
-            Err(error) => found.faults.push(error.to_string()),
-        }
-        match calibrators::check_all(conn) {
-            Ok(faults) => found.faults.extend(faults),
-            Err(error) => found.faults.push(error.to_string()),
+        for checked in [
+            check_grounds(conn),
+            principals::check(conn),
+            half_lives::all(conn).map(|_| Vec::new()),
+            calibrators::check_all(conn),
+            forecasts::tallies(conn, None).map(|_| Vec::new()),
+        ] {
+            match checked {
+                Ok(faults) => found.faults.extend(faults),
+                Err(error) => found.faults.push(error.to_string()),
+            }
         }
         verify_cells(conn, &mut found)
     })?;
@@ -190,9 +213,9 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
     }
 }
 
-/// Cells are derived: they must be what the experiences give.
+/// Cells and their lots are derived: they must be what the experiences give.
 fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
-    let stored = match cells::all(conn, None) {
+    let (stored, lots) = match cells::all(conn, None).and_then(|cells| Ok((cells, lots::all(conn)?))) {
         Ok(stored) => stored,
         Err(error) => {
             found.faults.push(error.to_string());
@@ -200,14 +223,24 @@ fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
         }
     };
     found.cells = stored.len() as u64;
-    let mut expected: HashMap<(i64, i64), _> = experiences::recompute(conn)?.into_iter().collect();
+    let mut lots_of: HashMap<i64, Content> = HashMap::new();
+    for (cell, lot) in lots {
+        lots_of.entry(cell).or_default().lots.insert((lot.group, lot.day), lot.sums);
+    }
+    let mut expected = contents(conn, Of::All)?;
     for cell in stored {
-        if expected.remove(&(cell.memory, cell.situation)) != Some(cell.sums) {
+        let mut content = lots_of.remove(&cell.id).unwrap_or_default();
+        content.inline = cell.sums;
+        let counted = content.lots.len() as i64 == cell.lots;
+        if !counted || expected.remove(&(cell.memory, cell.place())) != Some((cell.situation, content)) {
             found.faults.push(format!("cell {} is not the sum of its reports", cell.id));
         }
     }
-    for (memory, situation) in expected.keys() {
-        found.faults.push(format!("memory {memory} has reports in situation {situation} and no cell"));
+    for (memory, place) in expected.keys() {
+        found.faults.push(format!("memory {memory} has reports in {place:?} and no cell"));
+    }
+    for cell in lots_of.keys() {
+        found.faults.push(format!("there is evidence in cell {cell}, which there is not"));
     }
     Ok(())
 }

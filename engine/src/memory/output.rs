@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::id::{MemoryId, ReceiptId, ReportId};
-use crate::outcome::Evidence;
+use crate::outcome::{Calibration, Evidence};
 use crate::vector::Metric;
 
 /// The answer to a [`Query`](crate::Query).
@@ -186,6 +186,8 @@ pub struct Stats {
     pub bytes_touched: u64,
     /// Segments built by this handle.
     pub seals: u64,
+    /// How the probabilities promised by recalls have come true, in all namespaces together.
+    pub calibration: Calibration,
 }
 
 /// What [`Store::verify`](crate::Store::verify) found.

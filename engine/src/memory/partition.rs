@@ -13,15 +13,17 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
-use crate::outcome::{Calibrator, Sums, Weights};
+use crate::outcome::Calibrator;
 use crate::segment::SpaceKind;
 use crate::store::calibrators::{self, Fitted};
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
+use crate::store::lots;
 use crate::store::memories::{self, LIVE};
 use crate::store::{Db, shuffle};
 use crate::vector::Metric;
 
+use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
 use super::sample::Sample;
 
@@ -29,20 +31,6 @@ use super::sample::Sample;
 /// scale differs from query to query.
 pub(crate) fn experience_metric(metric: Metric) -> Metric {
     if metric == Metric::Dot { Metric::Cosine } else { metric }
-}
-
-/// Evidence of one memory in one situation, as it counts now.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cell {
-    pub memory: u64,
-    pub weights: Weights,
-}
-
-/// Evidence of one memory in one situation, as it is kept.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    memory: u64,
-    sums: Sums,
 }
 
 /// What a recall sees of a namespace: one moment of it.
@@ -54,8 +42,10 @@ pub(crate) struct Snapshot {
     pub expiring: Arc<HashMap<u64, Timestamp>>,
     pub memory_sample: Arc<CodeBlock>,
     pub cell_sample: Arc<CodeBlock>,
-    /// Points of experience.
+    /// Points of experience that have weight.
     pub cells: usize,
+    /// Those that have none: they are no neighbours.
+    pub mute: Arc<RoaringTreemap>,
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
     pub calibrator: Calibrator,
@@ -88,8 +78,7 @@ struct State {
     sealed: Vec<Sealed>,
     fresh_memories: Arc<Vec<Arc<Fresh>>>,
     fresh_cells: Arc<Vec<Arc<Fresh>>>,
-    cells: HashMap<u64, Held>,
-    overall: Sums,
+    holdings: Holdings,
     expiring: Arc<HashMap<u64, Timestamp>>,
     /// Live memories by kind, for the kinds that were asked for.
     kinds: HashMap<i64, Arc<RoaringTreemap>>,
@@ -115,8 +104,7 @@ impl Partition {
             sealed: Vec::new(),
             fresh_memories: Arc::default(),
             fresh_cells: Arc::default(),
-            cells: HashMap::new(),
-            overall: Sums::default(),
+            holdings: Holdings::new(Scales::load(conn)?),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
             kinds: HashMap::new(),
             kind_cells: HashMap::new(),
@@ -139,11 +127,9 @@ impl Partition {
         let cells = cells::all(conn, Some(id))?;
         let mut fresh = Vec::new();
         for cell in &cells {
-            state.overall.add(cell.sums);
-            let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
-            state.cells.insert(cell.id.cast_unsigned(), seen);
+            state.hold(conn, cell)?;
             if !segments.iter().any(|s| s.row.lo < cell.seq && cell.seq <= s.row.hi) {
-                fresh.extend(fresh_cell(conn, metric, cell)?);
+                fresh.push(fresh_cell(conn, metric, cell)?);
             }
         }
         state.fresh_cells = Arc::new(fresh);
@@ -160,27 +146,29 @@ impl Partition {
     /// How many reports give credit here, and the calibrator last fitted.
     pub(crate) fn calibration(&self) -> (i64, Option<Fitted>) {
         let state = self.state.read();
-        (state.overall.reports, state.fitted)
+        (state.holdings.reports(), state.fitted)
     }
 
-    /// What a recall sees now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// What a recall sees at `now`.
+    pub(crate) fn snapshot(&self, now: Timestamp) -> Snapshot {
         {
             let state = self.state.read();
-            if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn()) {
-                return state.snapshot(self.id, memories, cells);
+            if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn())
+                && let Some(overall) = state.holdings.known_overall(now)
+            {
+                return state.snapshot(self.id, memories, cells, overall);
             }
         }
         let mut state = self.state.write();
         let (memories, cells) = (state.memory_sample.draw(), state.cell_sample.draw());
-        state.snapshot(self.id, memories, cells)
+        let overall = state.holdings.overall(now);
+        state.snapshot(self.id, memories, cells, overall)
     }
 
     /// The evidence in these cells as it counts at `now`; one that is gone has none.
-    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, _now: Timestamp) -> Vec<Option<Cell>> {
+    pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, now: Timestamp) -> Vec<Option<Cell>> {
         let state = self.state.read();
-        let counted = |held: &Held| Cell { memory: held.memory, weights: held.sums.into() };
-        ids.map(|id| state.cells.get(&id).map(counted)).collect()
+        ids.map(|id| state.holdings.weigh(id, now)).collect()
     }
 
     /// The cells of the live memories of a kind, which are `memories`.
@@ -189,8 +177,8 @@ impl Partition {
             return set.clone();
         }
         let mut state = self.state.write();
-        let owned = state.cells.iter().filter(|(_, cell)| memories.contains(cell.memory));
-        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| *id).collect());
+        let owned = state.holdings.cells().filter(|(_, memory)| memories.contains(*memory));
+        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| id).collect());
         state.kind_cells.insert(kind, set.clone());
         set
     }
@@ -221,6 +209,16 @@ impl Partition {
         }
         state.drop_points(&gone);
         state.seq = changes.last().map_or(known, |last| known.max(last.seq));
+        Ok(())
+    }
+
+    /// Goes over to the trust and half-lives that are in force.
+    pub(crate) fn rescale(&self, conn: &Connection) -> Result<()> {
+        let scales = Scales::load(conn)?;
+        let mut state = self.state.write();
+        if state.holdings.rescale(scales) {
+            state.load_cell_sample(conn, self.metric)?;
+        }
         Ok(())
     }
 
@@ -258,8 +256,8 @@ impl State {
         namespace: i64,
         memory_sample: Arc<CodeBlock>,
         cell_sample: Arc<CodeBlock>,
+        overall: (f64, f64),
     ) -> Snapshot {
-        let overall = Weights::from(self.overall);
         Snapshot {
             namespace,
             sealed: self.sealed.clone(),
@@ -268,8 +266,9 @@ impl State {
             expiring: self.expiring.clone(),
             memory_sample,
             cell_sample,
-            cells: self.cells.len(),
-            overall: (overall.successes, overall.failures),
+            cells: self.holdings.audible(),
+            mute: self.holdings.mute().clone(),
+            overall,
             calibrator: self.fitted.map_or(Calibrator::IDENTITY, |fitted| fitted.calibrator),
         }
     }
@@ -324,20 +323,18 @@ impl State {
                 }
             }
             Op::CellRemoved => {
-                if let Some(cell) = self.cells.remove(&id) {
-                    self.overall.subtract(cell.sums);
-                }
+                let shuffle = self.holdings.remove(id);
                 for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
                 self.mask(SpaceKind::Experiences, id, change.seq);
                 gone.cells.insert(id, change.seq);
-                if !self.cell_sample.remove((shuffle(change.reference), id)) {
+                if shuffle.is_some_and(|shuffle| !self.cell_sample.remove((shuffle, id))) {
                     self.load_cell_sample(conn, metric)?;
                 }
             }
             Op::Calibrated => self.fitted = calibrators::load(conn, namespace)?,
-            Op::NamespaceAdded | Op::NamespaceDropped => {}
+            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
         }
         Ok(())
     }
@@ -367,27 +364,47 @@ impl State {
         }
     }
 
-    fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
-        let id = cell.id.cast_unsigned();
-        let seen = Held { memory: cell.memory.cast_unsigned(), sums: cell.sums };
-        if let Some(before) = self.cells.insert(id, seen) {
-            self.overall.subtract(before.sums);
+    /// Takes in the evidence of a cell. Returns whether the cell is new.
+    fn hold(&mut self, conn: &Connection, cell: &CellRow) -> Result<bool> {
+        // Most have no lots, and then nothing more is read.
+        let (kind, lots) = if cell.lots == 0 {
+            (0, Vec::new())
         } else {
+            let kind = memories::load(conn, cell.memory)?.map_or(0, |row| row.kind);
+            (kind, lots::of_cell(conn, cell.id)?)
+        };
+        Ok(self.holdings.put(cell, kind, lots))
+    }
+
+    fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
+        let (id, memory) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned());
+        let was_mute = self.holdings.mute().contains(id);
+        let is_new = self.hold(conn, cell)?;
+        let is_mute = self.holdings.mute().contains(id);
+        if is_new {
             for (kind, set) in &mut self.kind_cells {
-                if self.kinds.get(kind).is_some_and(|memories| memories.contains(seen.memory)) {
+                if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
                     Arc::make_mut(set).insert(id);
                 }
             }
-            if let Some(fresh) = fresh_cell(conn, metric, cell)? {
-                self.cell_sample.put((shuffle(cell.id), id), fresh.row.vector());
-                Arc::make_mut(&mut self.fresh_cells).push(fresh);
+            let fresh = fresh_cell(conn, metric, cell)?;
+            if !is_mute {
+                self.cell_sample.put((cell.shuffle, id), fresh.row.vector());
             }
+            Arc::make_mut(&mut self.fresh_cells).push(fresh);
+        } else if is_mute && !was_mute {
+            if !self.cell_sample.remove((cell.shuffle, id)) {
+                self.load_cell_sample(conn, metric)?;
+            }
+        } else if was_mute && !is_mute {
+            let vector = experience_metric(metric).prepare(&cells::situation(conn, cell.situation)?)?;
+            self.cell_sample.put((cell.shuffle, id), &vector);
         }
-        self.overall.add(cell.sums);
         Ok(())
     }
 
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
+        self.holdings.note_kind(id, kind);
         for (known, set) in &mut self.kinds {
             if set.contains(id) == (*known == kind) {
                 continue;
@@ -421,11 +438,8 @@ impl State {
     }
 
     fn load_cell_sample(&mut self, conn: &Connection, metric: Metric) -> Result<()> {
-        let mut places: Vec<(i64, u64)> =
-            self.cells.keys().map(|&id| (shuffle(id.cast_signed()), id)).collect();
-        places.sort_unstable();
         let mut points = Vec::new();
-        for place in places.into_iter().take(Sample::LOAD) {
+        for place in self.holdings.shuffled().into_iter().take(Sample::LOAD) {
             if let Some(cell) = cells::load(conn, place.1.cast_signed())? {
                 let vector = cells::situation(conn, cell.situation)?;
                 points.push((place, experience_metric(metric).prepare(&vector)?));
@@ -477,9 +491,9 @@ fn fresh_memory(conn: &Connection, metric: Metric, id: i64, seq: i64) -> Result<
     Ok(Some(Arc::new(Fresh { seq, row })))
 }
 
-fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Option<Arc<Fresh>>> {
+fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Arc<Fresh>> {
     let metric = experience_metric(metric);
     let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
     let row = TailRow::new(metric, cell.id.cast_unsigned(), &vector);
-    Ok(Some(Arc::new(Fresh { seq: cell.seq, row })))
+    Ok(Arc::new(Fresh { seq: cell.seq, row }))
 }

@@ -62,7 +62,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let mut effort = Effort::default();
     let (grounds, ranked) = loop {
         core.view.catch_up(&core.db)?;
-        let grounds = survey(core, query)?;
+        let grounds = survey(core, query, now)?;
         let answer = core.with_scratch(|scratch| {
             search(&grounds, &probes, query, core.settings.width, now, scratch, &mut effort)
         });
@@ -120,7 +120,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
 }
 
 /// The namespaces of a query that exist, each once.
-fn survey(core: &Core, query: &Query) -> Result<Vec<Ground>> {
+fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
     let kind = match &query.kind {
         None => None,
         Some(kind) => match core.db.read(|conn| names::kind_by_name(conn, kind))? {
@@ -149,7 +149,7 @@ fn survey(core: &Core, query: &Query) -> Result<Vec<Ground>> {
                 Some((memories, cells))
             }
         };
-        let seen = partition.snapshot();
+        let seen = partition.snapshot(now);
         grounds.push(Ground { name: name.clone(), partition, seen, only });
     }
     Ok(grounds)
@@ -253,12 +253,18 @@ impl Ground {
         effort: &mut Effort,
     ) -> Result<Vec<crate::graph::Found>, Damage> {
         let in_time = |id: u64| self.accepts(id, now);
+        let audible = |id: u64| {
+            !self.seen.mute.contains(id) && self.only.as_ref().is_none_or(|(_, cells)| cells.contains(id))
+        };
         let (fresh, among) = match (kind, &self.only) {
             (SpaceKind::Memories, _) if !self.seen.expiring.is_empty() => {
                 (&self.seen.fresh_memories, Among::Test(&in_time))
             }
             (SpaceKind::Memories, Some((memories, _))) => (&self.seen.fresh_memories, Among::Set(memories)),
             (SpaceKind::Memories, None) => (&self.seen.fresh_memories, Among::All),
+            (SpaceKind::Experiences, _) if !self.seen.mute.is_empty() => {
+                (&self.seen.fresh_cells, Among::Test(&audible))
+            }
             (SpaceKind::Experiences, Some((_, cells))) => (&self.seen.fresh_cells, Among::Set(cells)),
             (SpaceKind::Experiences, None) => (&self.seen.fresh_cells, Among::All),
         };
@@ -284,7 +290,7 @@ impl Ground {
         }
         let found = self.search(SpaceKind::Experiences, probe, NEIGHBOURS, width, now, scratch, effort)?;
         let cells = self.partition.cells(found.iter().map(|found| found.id), now);
-        let neighbour = |(found, cell): (crate::graph::Found, Option<super::partition::Cell>)| {
+        let neighbour = |(found, cell): (crate::graph::Found, Option<super::holdings::Cell>)| {
             // A cell that went away since the snapshot has nothing to say.
             cell.map(|cell| Neighbour {
                 cell: found.id,

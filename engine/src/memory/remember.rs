@@ -7,29 +7,22 @@ use crate::id::MemoryId;
 use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
 use crate::store::{Tx, names};
 
-use super::core::{Core, after, check_name, check_text};
+use super::core::{Core, after, check_name, check_text, row_error};
 use super::input::{Memory, Update};
 
 /// Stores memories: all of them or none.
 pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>> {
     core.writable()?;
-    let row_error = |row: usize, error: Error| match error {
-        // A busy store or a full disk is no fault of the row.
-        at_fault if (100..300).contains(&(at_fault.code() as i32)) && memories.len() > 1 => {
-            Error::Row { row, source: Box::new(at_fault) }
-        }
-        other => other,
-    };
     let mut metadata = Vec::with_capacity(memories.len());
     for (row, memory) in memories.iter().enumerate() {
-        metadata.push(check(core, memory).map_err(|error| row_error(row, error))?);
+        metadata.push(check(core, memory).map_err(row_error(row, memories.len()))?);
     }
     core.db.write(core.now(), |tx| {
         let mut ids = Vec::with_capacity(memories.len());
         let mut added: Vec<(i64, i64)> = Vec::new();
         for (row, memory) in memories.iter().enumerate() {
             let (id, namespace) =
-                store(tx, memory, metadata[row].as_deref()).map_err(|error| row_error(row, error))?;
+                store(tx, memory, metadata[row].as_deref()).map_err(row_error(row, memories.len()))?;
             match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
                 Some((_, count)) => *count += 1,
                 None => added.extend(namespace.map(|namespace| (namespace, 1))),

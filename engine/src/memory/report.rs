@@ -1,13 +1,17 @@
 //! Reports: how it went.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId, ReportId};
+use crate::store::credit::{self, Filed};
 use crate::store::reports::{self, About, NewReport};
-
+use crate::store::{Effect, Ledger, Slip, Tx, is_bound};
 use crate::vector::Metric;
 
 use super::calibrate;
-use super::core::{Core, check_name, check_text};
+use super::core::{Core, check_name, check_text, row_error};
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::partition::experience_metric;
@@ -16,58 +20,112 @@ use super::partition::experience_metric;
 /// within milliseconds of the recall; a minute allows for clocks that differ.
 const UNDERWAY: i64 = 60_000_000;
 
-/// Keeps a report and credits it.
-pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
+/// Keeps reports and credits them: all of them or none.
+pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>> {
     core.writable()?;
-    check(core, report)?;
+    let at_fault = |row: usize| row_error(row, reports.len());
+    let mut slips: HashMap<ReceiptId, Option<Slip>> = HashMap::new();
+    for (row, report) in reports.iter().enumerate() {
+        check(core, report).map_err(at_fault(row))?;
+    }
+    for id in reports.iter().filter_map(receipt_of) {
+        if let Entry::Vacant(slip) = slips.entry(id) {
+            slip.insert(core.receipts.find(id)?);
+        }
+    }
     let now = core.now();
+    let filed: Vec<Filed> = core.db.write(now, |tx| {
+        let mut ledger = Ledger::default();
+        let mut filed = Vec::with_capacity(reports.len());
+        for (row, report) in reports.iter().enumerate() {
+            let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
+            filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
+        }
+        conclude(tx, ledger)?;
+        Ok(filed)
+    })?;
+    let mut searched = BTreeSet::new();
+    for (id, slip) in &slips {
+        if let Some(slip) = slip {
+            core.receipts.drop_reported(*id);
+            searched.extend(slip.facts.namespaces.first());
+        }
+    }
+    for (report, filed) in reports.iter().zip(&filed) {
+        // Its receipt may have been written while this report waited for its turn; whoever wrote it
+        // has then looked for waiting reports too early.
+        if let Some(id) = receipt_of(report).filter(|_| filed.pending) {
+            settle_one(core, id)?;
+        }
+    }
+    for namespace in searched {
+        calibrate::after_report(core, namespace)?;
+    }
+    Ok(filed.into_iter().map(reply).collect())
+}
+
+/// Takes a report back. Returns whether it counted until now, or waited to.
+pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
+    core.writable()?;
+    core.db.write(core.now(), |tx| {
+        let mut ledger = Ledger::default();
+        let retracted = credit::retract(tx, &mut ledger, id)?;
+        conclude(tx, ledger)?;
+        Ok(retracted)
+    })
+}
+
+/// Ends a transaction in which reports came, went or were bound: brings the cells in step.
+fn conclude(tx: &mut Tx<'_>, ledger: Ledger) -> Result<Effect> {
+    ledger.close(tx)
+}
+
+fn receipt_of(report: &Report) -> Option<ReceiptId> {
+    match report.subject {
+        Subject::Receipt(id) => Some(id),
+        Subject::Memory { .. } => None,
+    }
+}
+
+fn file(
+    core: &Core,
+    tx: &mut Tx<'_>,
+    ledger: &mut Ledger,
+    report: &Report,
+    slip: Option<&Slip>,
+) -> Result<Filed> {
     let mut used: Vec<u64> = report.used.iter().map(|id| id.0).collect();
     used.sort_unstable();
     used.dedup();
-    let slip = match &report.subject {
-        Subject::Receipt(id) => core.receipts.find(*id)?,
-        Subject::Memory { .. } => None,
+    let about = match &report.subject {
+        Subject::Receipt(id) => About::Receipt(*id, slip),
+        Subject::Memory { id, situation } => About::Memory(*id, situation.as_deref()),
     };
-    let filed = core.db.write(now, |tx| {
-        let about = match &report.subject {
-            Subject::Receipt(id) => About::Receipt(*id, slip.as_ref()),
-            Subject::Memory { id, situation } => About::Memory(*id, situation.as_deref()),
-        };
-        let filed = reports::file(
-            tx,
-            &NewReport {
-                about,
-                directed: experience_metric(core.metric) != Metric::L2,
-                outcome: report.outcome.value(),
-                used: &used,
-                tokens: report.tokens,
-                cost_micros: report.cost_micros,
-                reporter: report.reporter.as_deref(),
-                key: report.key.as_deref(),
-                note: report.note.as_deref(),
-            },
-        )?;
-        match report.subject {
-            // Refused here, the report is rolled back.
-            Subject::Receipt(id) if filed.pending && !filed.duplicate && !underway(id, now) => {
-                Err(Error::UnknownReceipt { id: id.to_string() })
-            }
-            _ => Ok(filed),
+    let new = NewReport {
+        about,
+        directed: experience_metric(core.metric) != Metric::L2,
+        outcome: report.outcome.value(),
+        weight: report.weight,
+        severe: report.severe,
+        token: report.token.as_deref(),
+        used: &used,
+        tokens: report.tokens,
+        cost_micros: report.cost_micros,
+        reporter: report.reporter.as_deref(),
+        key: report.key.as_deref(),
+        note: report.note.as_deref(),
+    };
+    let filed = credit::file(tx, ledger, &new)?;
+    match report.subject {
+        // Refused here, everything is rolled back.
+        Subject::Receipt(id) if filed.pending && !filed.duplicate && !underway(id, tx.now) => {
+            Err(Error::UnknownReceipt { id: id.to_string() })
         }
-    })?;
-    let searched = slip.as_ref().and_then(|slip| slip.facts.namespaces.first().copied());
-    if let Some(slip) = slip {
-        core.receipts.drop_reported(slip.id);
-    } else if filed.pending
-        && let Subject::Receipt(id) = report.subject
-    {
-        // It may have been written while this report waited for its turn; whoever wrote it has then
-        // looked for waiting reports too early.
-        settle_one(core, id)?;
+        _ => Ok(filed),
     }
-    if let Some(namespace) = searched {
-        calibrate::after_report(core, namespace)?;
-    }
+}
+
+fn reply(filed: Filed) -> ReportReply {
     let status = match (filed.duplicate, filed.pending, filed.credited.is_empty()) {
         (true, ..) => ReportStatus::Duplicate,
         (_, true, _) => ReportStatus::Pending,
@@ -75,7 +133,7 @@ pub(crate) fn report(core: &Core, report: &Report) -> Result<ReportReply> {
         _ => ReportStatus::Credited,
     };
     let credited = filed.credited.into_iter().map(|(id, share)| (MemoryId(id), share)).collect();
-    Ok(ReportReply { id: ReportId(filed.id.cast_unsigned()), status, credited })
+    ReportReply { id: ReportId(filed.id.cast_unsigned()), status, credited }
 }
 
 /// Credits pending reports whose receipts have arrived. One that cannot be credited holds up no other.
@@ -90,8 +148,12 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
 fn settle_one(core: &Core, id: ReceiptId) -> Result<()> {
     let slip = core.receipts.find(id)?;
     // Another report on it may have brought a copy while this one was waiting.
-    if slip.is_some() || core.db.read(|conn| reports::is_bound(conn, id))? {
-        core.db.write(core.now(), |tx| reports::settle(tx, id, slip.as_ref()))?;
+    if slip.is_some() || core.db.read(|conn| is_bound(conn, id))? {
+        core.db.write(core.now(), |tx| {
+            let mut ledger = Ledger::default();
+            credit::settle(tx, &mut ledger, id, slip.as_ref())?;
+            conclude(tx, ledger)
+        })?;
         core.receipts.drop_reported(id);
     }
     Ok(())
@@ -103,8 +165,17 @@ fn check(core: &Core, report: &Report) -> Result<()> {
     {
         return Err(Error::invalid("outcome", format!("it is {value}; a grade lies in 0..=1")));
     }
+    if !(0.0..=1.0).contains(&report.weight) {
+        return Err(Error::invalid("weight", format!("it is {}; a weight lies in 0..=1", report.weight)));
+    }
+    if report.severe && report.outcome.value().is_none_or(|value| value >= 0.5) {
+        return Err(Error::invalid("severe", "only a failure can be severe: an outcome below 0.5"));
+    }
     if let Some(reporter) = &report.reporter {
         check_name("reporter", reporter)?;
+    }
+    if report.token.is_some() && report.reporter.is_none() {
+        return Err(Error::invalid("token", "it proves a reporter, and the report names none"));
     }
     if let Some(key) = &report.key {
         check_name("key", key)?;

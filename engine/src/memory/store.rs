@@ -4,17 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
-use crate::id::MemoryId;
-use crate::outcome::{Figures, Uplift};
+use crate::error::{Error, Result};
+use crate::id::{MemoryId, ReportId};
+use crate::outcome::{Calibration, Figures, HalfLife, Uplift};
 
 use super::calibrate;
 use super::core::Core;
 use super::figures::Window;
+use super::half_life::{self, HalfLifeStatus};
 use super::input::{Memory, Query, Report, Update};
 use super::keeper::Keeper;
 use super::options::Options;
 use super::output::{Namespace, Recall, Record, ReportReply, Stats, Verification};
+use super::principals::{self, Principal};
 use super::uplift::Scope;
 use super::{figures, inspect, open, recall, remember, report, seal, uplift};
 
@@ -116,9 +118,64 @@ impl Store {
     /// Tells how it went. The next recall of any process takes it into account.
     pub fn report(&self, report: &Report) -> Result<ReportReply> {
         self.core.enter()?;
-        let reply = report::report(&self.core, report)?;
+        let replies = report::report(&self.core, std::slice::from_ref(report))?;
         self.seal_if_due();
-        Ok(reply)
+        replies.into_iter().next().ok_or_else(|| Error::internal("a report without a reply"))
+    }
+
+    /// Tells how several attempts went, in one transaction: all reports are kept, or none and an error
+    /// that names the row. Returns the replies in the same order; a report may share its receipt with
+    /// another one of the batch.
+    pub fn report_many(&self, reports: &[Report]) -> Result<Vec<ReportReply>> {
+        self.core.enter()?;
+        let replies = report::report(&self.core, reports)?;
+        self.seal_if_due();
+        Ok(replies)
+    }
+
+    /// Takes a report back: it stays as a record and counts no more; what its receipt had to give goes to
+    /// the reports left on it. Its key stays taken. Returns false if it was retracted before.
+    ///
+    /// Fails with [`UnknownReport`](crate::Error::UnknownReport) if there is none with this id.
+    pub fn retract(&self, report: ReportId) -> Result<bool> {
+        self.core.enter()?;
+        report::retract(&self.core, report)
+    }
+
+    /// Registers a principal, whose reports then count for themselves and not among those of all unknown
+    /// names, and returns the token by which it proves its name. The token is shown this once: only its
+    /// hash is kept. Registering a name again replaces its token.
+    pub fn register(&self, name: &str) -> Result<String> {
+        self.core.enter()?;
+        principals::register(&self.core, name)
+    }
+
+    /// Takes a registration away: the token is void, and what was reported with it counts no more, until
+    /// the name is registered again. (To end a principal's reports and keep what they taught, register it
+    /// again and throw the token away.) Returns whether it was registered.
+    pub fn revoke(&self, name: &str) -> Result<bool> {
+        self.core.enter()?;
+        principals::revoke(&self.core, name)
+    }
+
+    /// Everybody who is registered or has reported under a name, by name, with how far their word has
+    /// been found good.
+    pub fn principals(&self) -> Result<Vec<Principal>> {
+        self.core.enter()?;
+        principals::all(&self.core)
+    }
+
+    /// Sets after how many days evidence on memories of a kind is worth half. It fades toward what is
+    /// expected without evidence, never past it. Default for every kind: [`HalfLife::None`].
+    pub fn set_half_life(&self, kind: &str, half_life: HalfLife) -> Result<()> {
+        self.core.enter()?;
+        half_life::set(&self.core, kind, half_life)
+    }
+
+    /// The half-life of a kind, and under [`HalfLife::Auto`] how it was chosen.
+    pub fn half_life(&self, kind: &str) -> Result<HalfLifeStatus> {
+        self.core.enter()?;
+        half_life::get(&self.core, kind)
     }
 
     /// Everything stored about a memory; `None` if there is none with this id or it was forgotten.
@@ -233,6 +290,13 @@ impl Store {
     pub fn figures(&self, namespace: Option<&str>, window: Window) -> Result<Figures> {
         self.core.enter()?;
         figures::figures(&self.core, namespace, window)
+    }
+
+    /// How the probabilities promised by recalls of a namespace, or of all, have come true: over the hits
+    /// that were reported on, by whoever proved to be who they are. A retracted report counts no more.
+    pub fn calibration(&self, namespace: Option<&str>) -> Result<Calibration> {
+        self.core.enter()?;
+        inspect::calibration(&self.core, namespace)
     }
 
     /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.

@@ -205,6 +205,7 @@ impl View {
 
     fn apply(&self, conn: &Connection, news: &[changes::Change]) -> Result<()> {
         let mut others: HashMap<i64, Vec<changes::Change>> = HashMap::new();
+        let mut rescale = false;
         for change in news {
             match change.op {
                 Op::NamespaceAdded => {
@@ -217,6 +218,7 @@ impl View {
                     known.namespaces.retain(|_, id| *id != change.reference);
                     known.partitions.remove(&change.reference);
                 }
+                Op::TrustChanged | Op::HalfLifeChanged => rescale = true,
                 _ => others.entry(change.namespace).or_default().push(*change),
             }
         }
@@ -227,6 +229,13 @@ impl View {
             {
                 // Half applied: it is loaded anew when it is next used.
                 self.known.write().partitions.remove(&namespace);
+                return Err(error);
+            }
+        }
+        if rescale {
+            let partitions: Vec<Arc<Partition>> = self.known.read().partitions.values().cloned().collect();
+            if let Err(error) = partitions.iter().try_for_each(|partition| partition.rescale(conn)) {
+                self.known.write().partitions.clear();
                 return Err(error);
             }
         }

@@ -4,7 +4,7 @@
 //! reports, and can be taken back.
 
 /// A share of the one unit of credit that a receipt has to give, in units of 2^-36.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Credit(i64);
 
 impl Credit {
@@ -15,6 +15,11 @@ impl Credit {
     pub(crate) fn share(reports: usize, used: usize) -> Self {
         let (reports, used) = if crate::sabotage::on("full_credit_each") { (1, 1) } else { (reports, used) };
         Self((Self::UNIT / (reports.max(1) * used.max(1)) as f64).floor() as i64)
+    }
+
+    /// This share, multiplied by a weight in `0..=1`.
+    pub(crate) fn times(self, weight: f64) -> Self {
+        Self((self.0 as f64 * weight).floor() as i64)
     }
 
     pub(crate) fn from_raw(raw: i64) -> Self {
@@ -77,6 +82,16 @@ pub(crate) struct Weights {
     pub wins: f64,
     /// Reports behind these.
     pub reports: f64,
+}
+
+impl Weights {
+    /// Adds evidence that is worth `scale` of its weight. Reports are counted, not weighed.
+    pub(crate) fn add(&mut self, other: Weights, scale: f64) {
+        self.successes += scale * other.successes;
+        self.failures += scale * other.failures;
+        self.wins += scale * other.wins;
+        self.reports += other.reports;
+    }
 }
 
 impl From<Sums> for Weights {

@@ -71,7 +71,8 @@ pub(crate) fn examples(conn: &Connection, namespace: i64) -> Result<Vec<Example>
         .prepare_cached(
             "SELECT c.shown, c.facts, e.memory, e.outcome, e.credit FROM receipts c
              JOIN reports r ON r.receipt = c.id JOIN experiences e ON e.report = r.id
-             WHERE c.namespace = ?1 AND c.facts IS NOT NULL AND e.credit > 0 ORDER BY c.id DESC, e.report, e.memory
+             WHERE c.namespace = ?1 AND c.facts IS NOT NULL AND e.credit > 0 AND r.standing < 2
+             ORDER BY c.id DESC, e.report, e.memory
              LIMIT ?2",
         )
         .map_err(sql)?;

@@ -28,8 +28,12 @@ pub(crate) enum Op {
     NamespaceAdded = 8,
     /// A namespace is gone, with everything in it.
     NamespaceDropped = 9,
+    /// A principal was registered or revoked, or its reliability changed (of namespace 0).
+    TrustChanged = 10,
+    /// The half-life of a kind changed (of namespace 0).
+    HalfLifeChanged = 11,
     /// A namespace got another calibrator.
-    Calibrated = 10,
+    Calibrated = 12,
 }
 
 impl Op {
@@ -44,6 +48,8 @@ impl Op {
             Op::CellRemoved,
             Op::NamespaceAdded,
             Op::NamespaceDropped,
+            Op::TrustChanged,
+            Op::HalfLifeChanged,
             Op::Calibrated,
         ]
         .into_iter()

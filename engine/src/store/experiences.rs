@@ -5,13 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{Error, Result};
 use crate::outcome::{Credit, Sums};
 
-use super::cells::shift;
 use super::db::{Tx, sql};
-use super::memories::{self, LIVE};
+use super::ledger::Ledger;
+use super::reports::Row;
 use super::sum::RowSum;
 
 /// The credit a report gives a memory.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Experience {
     pub outcome: f64,
     pub credit: Credit,
@@ -61,45 +61,73 @@ pub(super) fn load_experience(
     .transpose()
 }
 
-/// Makes `wanted` the experience that a report gives a memory, and keeps the cell in step.
-pub(super) fn set_experience(
-    tx: &mut Tx<'_>,
-    report: i64,
-    memory: u64,
-    situation: i64,
-    wanted: Experience,
-) -> Result<()> {
-    let id = memory.cast_signed();
-    let before = load_experience(tx.conn, report, id)?;
-    if before == Some((situation, wanted)) {
-        return Ok(());
-    }
-    let Some(row) = memories::load(tx.conn, id)? else {
-        return Err(Error::UnknownMemory { id: memory });
-    };
-    tx.conn
+/// The experiences that a report gives, with their memories.
+pub(super) fn of_report(conn: &Connection, report: i64) -> Result<Vec<(u64, Experience)>> {
+    let mut statement = conn
         .prepare_cached(
-            "INSERT OR REPLACE INTO experiences(report, memory, situation, outcome, credit, won, checksum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "SELECT memory, situation, outcome, credit, won, checksum FROM experiences WHERE report = ?1",
         )
-        .and_then(|mut s| {
-            let Experience { outcome, credit, won } = wanted;
-            let checksum = wanted.checksum(report, id, situation).finish();
-            s.execute(params![report, id, situation, outcome, credit.raw(), won, checksum])
+        .map_err(sql)?;
+    let rows = statement
+        .query_map([report], |r| {
+            let credit = Credit::from_raw(r.get(3)?);
+            let experience = Experience { outcome: r.get(2)?, credit, won: r.get(4)? };
+            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, experience, r.get::<_, i64>(5)?))
         })
         .map_err(sql)?;
-    // The cells of a memory that is no hit any more are gone; its experiences stay as a record.
-    if row.status == LIVE {
-        let minus = before.map(|(_, old)| old.sums()).unwrap_or_default();
-        shift(tx, row.namespace, id, situation, wanted.sums(), minus)?;
+    rows.map(|row| {
+        let (memory, situation, experience, checksum) = row.map_err(sql)?;
+        experience.checksum(report, memory, situation).check(checksum, report)?;
+        Ok((memory.cast_unsigned(), experience))
+    })
+    .collect()
+}
+
+/// Makes `wanted` the experience that a report gives a memory in a situation, which was `held`.
+pub(super) fn set_experience(
+    tx: &Tx<'_>,
+    ledger: &mut Ledger,
+    report: &Row,
+    (memory, situation): (u64, i64),
+    held: Option<Experience>,
+    wanted: Option<Experience>,
+) -> Result<()> {
+    let id = memory.cast_signed();
+    if ledger.memory(tx.conn, id)?.is_none() {
+        return Err(Error::UnknownMemory { id: memory });
     }
+    match wanted {
+        Some(wanted) => {
+            let Experience { outcome, credit, won } = wanted;
+            let checksum = wanted.checksum(report.id, id, situation).finish();
+            tx.conn
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO experiences(report, memory, situation, outcome, credit, won, checksum)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )
+                .and_then(|mut s| {
+                    s.execute(params![report.id, id, situation, outcome, credit.raw(), won, checksum])
+                })
+                .map_err(sql)?;
+            if held.is_none() {
+                ledger.note_new(id, report);
+            }
+        }
+        None => {
+            tx.conn
+                .prepare_cached("DELETE FROM experiences WHERE report = ?1 AND memory = ?2")
+                .and_then(|mut s| s.execute([report.id, id]))
+                .map_err(sql)?;
+        }
+    }
+    let sums = |experience: Option<Experience>| experience.map(Experience::sums).unwrap_or_default();
+    ledger.shift(id, situation, (report.group(), report.day()), sums(wanted), sums(held));
     Ok(())
 }
 
 /// The live memories that a report counts for.
-pub(super) fn credited(tx: &Tx<'_>, report: i64) -> Result<Vec<(u64, f64)>> {
-    let mut statement = tx
-        .conn
+pub(super) fn credited(conn: &Connection, report: i64) -> Result<Vec<(u64, f64)>> {
+    let mut statement = conn
         .prepare_cached(
             "SELECT e.memory, e.credit FROM experiences e JOIN memories m ON m.id = e.memory
              WHERE e.report = ?1 AND m.status = 0 ORDER BY e.memory",
@@ -111,27 +139,4 @@ pub(super) fn credited(tx: &Tx<'_>, report: i64) -> Result<Vec<(u64, f64)>> {
         })
         .map_err(sql)?;
     rows.map(|row| row.map_err(sql)).collect()
-}
-
-/// Sums per (memory, situation), computed anew from the experiences of live memories.
-pub(crate) fn recompute(conn: &Connection) -> Result<Vec<((i64, i64), Sums)>> {
-    let mut statement = conn
-        .prepare(
-            "SELECT e.memory, e.situation, e.outcome, e.credit, e.won FROM experiences e
-             JOIN memories m ON m.id = e.memory WHERE m.status = 0 ORDER BY e.memory, e.situation",
-        )
-        .map_err(sql)?;
-    let mut rows = statement.query([]).map_err(sql)?;
-    let mut cells: Vec<((i64, i64), Sums)> = Vec::new();
-    while let Some(row) = rows.next().map_err(sql)? {
-        let place = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
-        let credit = Credit::from_raw(row.get(3).map_err(sql)?);
-        let mut sums = Sums::of(credit, row.get(2).map_err(sql)?);
-        sums.wins = row.get(4).map_err(sql)?;
-        match cells.last_mut() {
-            Some((last, so_far)) if *last == place => so_far.add(sums),
-            _ => cells.push((place, sums)),
-        }
-    }
-    Ok(cells)
 }

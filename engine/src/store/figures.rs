@@ -1,17 +1,16 @@
 //! What figures and uplifts are made of, read from the reports.
 
-use std::collections::HashSet;
-
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::outcome::{Attempt, Origin, Shares, Trial, Word};
 
+use super::bound::{Bound, load_receipt};
 use super::db::sql;
 use super::memories::{self, FORGOTTEN};
 use super::names;
-use super::reports::{Bound, Row, load_receipt};
+use super::reports::Row;
 
 /// What an uplift is asked of.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +22,6 @@ pub(crate) enum Tried {
 /// The outcomes of all recalls on which chance decided whether this was shown, and nothing else: one
 /// for each receipt, the mean of what the owner told.
 pub(crate) fn trials(conn: &Connection, tried: Tried) -> Result<Vec<Trial>> {
-    let retracted = retracted(conn)?;
     let mut trials = Vec::new();
     for id in receipts(conn, "SELECT id FROM receipts WHERE facts IS NOT NULL", [])? {
         let Some(bound) = load_receipt(conn, &id)? else {
@@ -34,7 +32,7 @@ pub(crate) fn trials(conn: &Connection, tried: Tried) -> Result<Vec<Trial>> {
         };
         let told: Vec<f64> = Row::load_where(conn, "receipt = ?1", id.as_slice())?
             .iter()
-            .filter(|row| row.reporter.is_none() && !row.pending && !retracted.contains(&row.id))
+            .filter(|row| row.reporter.is_none() && !row.pending && row.retracted_at.is_none())
             .filter_map(|row| row.outcome)
             .collect();
         if !told.is_empty() {
@@ -80,11 +78,10 @@ pub(crate) fn attempts(
     (from, to): (Timestamp, Timestamp),
     mut take: impl FnMut(&Attempt, Origin, Option<Timestamp>),
 ) -> Result<()> {
-    let retracted = retracted(conn)?;
     let word = |row: &Row, used: Vec<u64>| Word {
         at: row.at,
         owner: row.reporter.is_none(),
-        retracted: retracted.contains(&row.id),
+        retracted: row.retracted_at.is_some(),
         outcome: row.outcome,
         used,
         tokens: row.tokens.map(i64::cast_unsigned),
@@ -176,18 +173,6 @@ fn forgotten_at(conn: &Connection, memory: u64) -> Result<Option<Timestamp>> {
 #[allow(clippy::unnecessary_wraps, reason = "there is no quarantine yet to read this from")]
 fn quarantined_after(_conn: &Connection, _memory: u64, _from: Timestamp) -> Result<Option<Timestamp>> {
     Ok(None)
-}
-
-/// The reports that were retracted.
-fn retracted(conn: &Connection) -> Result<HashSet<i64>> {
-    let known = conn
-        .query_row("SELECT 1 FROM pragma_table_info('reports') WHERE name = 'retracted_at'", [], |_| Ok(()))
-        .optional()
-        .map_err(sql)?;
-    if known.is_none() {
-        return Ok(HashSet::new());
-    }
-    Ok(numbers(conn, "SELECT id FROM reports WHERE retracted_at IS NOT NULL", [])?.into_iter().collect())
 }
 
 fn numbers(conn: &Connection, text: &str, values: impl rusqlite::Params) -> Result<Vec<i64>> {

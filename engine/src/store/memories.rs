@@ -7,8 +7,10 @@ use crate::error::{Error, Result};
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::half_lives;
 use super::names;
 use super::payload::{pack, unpack};
+use super::refill::{self, Of};
 use super::schema::shuffle;
 use super::sum::RowSum;
 
@@ -255,6 +257,7 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
         put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
     }
     row.updated_at = tx.now;
+    let before = row.kind;
     row.kind = change.kind.unwrap_or(row.kind);
     row.expires_at = change.expires_at.unwrap_or(row.expires_at);
     if let Some(vector) = change.vector {
@@ -264,7 +267,13 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
     if change.kind.is_some() || change.expires_at.is_some() {
         tx.change(Op::Amended, row.namespace, row.id)?;
     }
-    row.save(tx)
+    row.save(tx)?;
+    // What fades is kept otherwise than what does not.
+    let fades = |kind| half_lives::load(tx.conn, kind).map(|row| row.is_some());
+    if row.status == LIVE && before != row.kind && fades(before)? != fades(row.kind)? {
+        refill::refill(tx, Of::Memory(row.id))?;
+    }
+    Ok(())
 }
 
 /// Takes a live memory out of recall and names the one that replaces it.

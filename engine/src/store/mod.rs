@@ -3,27 +3,39 @@
 //! Everything else in a store's directory can be rebuilt from `memory.db`. Nothing but SQLite
 //! ever opens the files of the two databases: a foreign `close()` would drop SQLite's locks.
 
+mod bound;
 pub(crate) mod calibrators;
 pub(crate) mod cells;
 pub(crate) mod changes;
 mod connect;
+pub(crate) mod credit;
 mod db;
 pub(crate) mod experiences;
 pub(crate) mod figures;
+pub(crate) mod forecasts;
+mod grid;
+pub(crate) mod half_lives;
 mod identity;
+mod ledger;
+pub(crate) mod lots;
 pub(crate) mod memories;
 pub(crate) mod names;
 mod payload;
+pub(crate) mod principals;
 mod receipts;
+mod refill;
 pub(crate) mod registry;
 pub(crate) mod reports;
 mod schema;
 mod slip;
 mod sum;
 
+pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use db::{Db, Tx, Wanted};
 pub(crate) use identity::Identity;
+pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;
 pub(crate) use receipts::Receipts;
+pub(crate) use refill::{Content, Of, contents, set_half_life};
 pub(crate) use schema::shuffle;
 pub(crate) use slip::{Facts, HitFacts, Slip};

@@ -10,7 +10,12 @@
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
 //! - `situations`: query vectors of reported recalls, each once.
 //! - `reports`: what was told, as it was told. `experiences`: the credit each gives, per memory.
-//! - `cells`: sums of experiences per (memory, situation): derived, kept in step by each report.
+//! - `cells`: sums of experiences per (memory, situation), or per (memory, grid cell) in a namespace with
+//!   so many that it has a grid (its width is in `namespaces`): derived, kept in step by each report. `lots`:
+//!   of these the ones whose worth depends on who told them and when, per (cell, group, day); group 0 is
+//!   the owner, -1 all unregistered names, any other a registered principal.
+//! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
+//! - `half_lives`: kinds whose evidence fades, or may.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -94,6 +99,28 @@ const STEPS: &[&[&str]] = &[&[
     // Version 2.
     "ALTER TABLE receipts ADD COLUMN facts BLOB",
     super::calibrators::TABLES,
+    super::forecasts::TABLES,
+    "ALTER TABLE reports ADD COLUMN weight REAL NOT NULL DEFAULT 1",
+    "ALTER TABLE reports ADD COLUMN severe INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE reports ADD COLUMN retracted_at INTEGER",
+    "ALTER TABLE reports ADD COLUMN standing INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE cells ADD COLUMN lots INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE lots(
+       cell INTEGER NOT NULL, principal INTEGER NOT NULL, day INTEGER NOT NULL,
+       success INTEGER NOT NULL, failure INTEGER NOT NULL, wins INTEGER NOT NULL,
+       reports INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (cell, principal, day)) WITHOUT ROWID",
+    "ALTER TABLE namespaces ADD COLUMN grid REAL",
+    "ALTER TABLE cells ADD COLUMN grid INTEGER",
+    "CREATE INDEX cells_grid ON cells(memory, grid) WHERE grid IS NOT NULL",
+    "CREATE TABLE judgements(
+       receipt BLOB NOT NULL, principal INTEGER NOT NULL, agreement INTEGER NOT NULL,
+       checksum INTEGER NOT NULL, PRIMARY KEY (receipt, principal)) WITHOUT ROWID",
+    "CREATE TABLE reliabilities(
+       principal INTEGER PRIMARY KEY, agreed INTEGER NOT NULL, judged INTEGER NOT NULL,
+       checksum INTEGER NOT NULL)",
+    "CREATE TABLE half_lives(
+       kind INTEGER PRIMARY KEY, days REAL, auto INTEGER NOT NULL, seen INTEGER NOT NULL,
+       fitted_seen INTEGER, fitted_at INTEGER, losses BLOB NOT NULL, checksum INTEGER NOT NULL)",
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.

@@ -1,0 +1,151 @@
+//! Copies of receipts that were reported on.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, Result};
+use crate::id::ReceiptId;
+
+use super::cells::{intern_situation, situation};
+use super::db::{Tx, sql};
+use super::experiences::load_experience;
+use super::payload::pack;
+use super::receipts::{decode_ids, encode_ids};
+use super::slip::{Facts, HitFacts, Slip};
+use super::sum::RowSum;
+
+/// A receipt that was reported on.
+pub(super) struct Bound {
+    pub situation: i64,
+    pub shown: Vec<u64>,
+    pub facts: Facts,
+}
+
+impl Bound {
+    /// The memories that the caller was given and may name: none where they were withheld.
+    pub(super) fn offered(&self) -> &[u64] {
+        if self.facts.withheld && !crate::sabotage::on("withheld_credits") { &[] } else { &self.shown }
+    }
+
+    /// How a memory that was shown had been judged.
+    pub(super) fn facts_of(&self, memory: u64) -> Option<&HitFacts> {
+        let place = self.shown.iter().position(|id| *id == memory)?;
+        self.facts.hits.get(place)
+    }
+
+    /// The memories that a report used which names these: with none named, the only one there was.
+    /// Several were shown and none is named: none.
+    pub(super) fn used(&self, named: &[u64]) -> Vec<u64> {
+        match (named, self.offered()) {
+            ([], [only]) => vec![*only],
+            (named, offered) => named.iter().copied().filter(|memory| offered.contains(memory)).collect(),
+        }
+    }
+}
+
+fn receipt_sum(
+    id: &[u8; 16],
+    situation: i64,
+    text: Option<&[u8]>,
+    shown: &[u8],
+    facts: Option<&[u8]>,
+) -> RowSum {
+    let sum = RowSum::new("receipts").bytes(id).int(situation).blob(text).bytes(shown);
+    // A column of version 2.
+    match facts {
+        Some(facts) => sum.bytes(facts),
+        None => sum,
+    }
+}
+
+/// The copy of a receipt in this database.
+pub(super) fn load_receipt(conn: &Connection, id: &[u8; 16]) -> Result<Option<Bound>> {
+    let found = conn
+        .prepare_cached("SELECT situation, query_text, shown, facts, checksum FROM receipts WHERE id = ?1")
+        .and_then(|mut s| {
+            s.query_row([id.as_slice()], |r| {
+                let (situation, text): (i64, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
+                let (shown, facts): (Vec<u8>, Option<Vec<u8>>) = (r.get(2)?, r.get(3)?);
+                Ok((situation, text, shown, facts, r.get::<_, i64>(4)?))
+            })
+            .optional()
+        })
+        .map_err(sql)?;
+    let Some((situation, text, shown, facts, checksum)) = found else {
+        return Ok(None);
+    };
+    receipt_sum(id, situation, text.as_deref(), &shown, facts.as_deref()).check(checksum, 0)?;
+    let facts = facts.as_deref().map_or(Ok(Facts::default()), Facts::decode)?;
+    Ok(Some(Bound { situation, shown: decode_ids(&shown)?, facts }))
+}
+
+/// The copy of a receipt in this database, made from `slip` if there is none yet.
+pub(super) fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Option<Bound>> {
+    let bytes = id.to_bytes();
+    if let Some(bound) = load_receipt(tx.conn, &bytes)? {
+        return Ok(Some(bound));
+    }
+    let Some(slip) = slip else {
+        return Ok(None);
+    };
+    let situation = intern_situation(tx, &slip.vector)?;
+    let (text, shown) = (slip.text.as_deref().map(pack), encode_ids(&slip.shown));
+    let facts = slip.facts.encode();
+    let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown, Some(&facts)).finish();
+    let bound = Bound { situation, shown: slip.shown.clone(), facts: slip.facts.clone() };
+    if crate::sabotage::on("forget_receipts") {
+        return Ok(Some(bound));
+    }
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO receipts(id, situation, query_text, shown, facts, namespace, checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .and_then(|mut s| {
+            let namespace = slip.facts.namespaces.first();
+            s.execute(params![bytes.as_slice(), situation, text, shown, facts, namespace, checksum])
+        })
+        .map_err(sql)?;
+    Ok(Some(bound))
+}
+
+/// Whether a copy of this receipt is kept here.
+pub(crate) fn is_bound(conn: &Connection, id: ReceiptId) -> Result<bool> {
+    conn.prepare_cached("SELECT count(*) FROM receipts WHERE id = ?1")
+        .and_then(|mut s| s.query_row([id.to_bytes().as_slice()], |r| r.get::<_, i64>(0)))
+        .map(|n| n > 0)
+        .map_err(sql)
+}
+
+/// Checks what reports rest on: situations, copies of receipts, experiences. One sentence for each
+/// row at fault.
+pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
+    let numbers = |text: &str| -> Result<Vec<(i64, i64)>> {
+        let mut statement = conn.prepare(text).map_err(sql)?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(sql)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(sql)
+    };
+    let mut faults = Vec::new();
+    let mut note = |checked: Result<()>| match checked {
+        Err(Error::Corrupt { what }) => {
+            faults.push(what);
+            Ok(())
+        }
+        other => other,
+    };
+    for (id, _) in numbers("SELECT id, 0 FROM situations ORDER BY id")? {
+        note(situation(conn, id).map(|_| ()))?;
+    }
+    for (report, memory) in numbers("SELECT report, memory FROM experiences ORDER BY report, memory")? {
+        note(load_experience(conn, report, memory).map(|_| ()))?;
+    }
+    let mut statement = conn.prepare("SELECT id FROM receipts").map_err(sql)?;
+    let rows = statement.query_map([], |r| r.get::<_, Vec<u8>>(0)).map_err(sql)?;
+    for id in rows {
+        let id: Result<[u8; 16], _> = id.map_err(sql)?.try_into();
+        note(match id {
+            Ok(id) => load_receipt(conn, &id).map(|_| ()),
+            Err(_) => Err(Error::corrupt("a receipt id is not 16 bytes long")),
+        })?;
+    }
+    Ok(faults)
+}

@@ -1,0 +1,177 @@
+//! What the reports of one transaction change in the cells: gathered, and written once for each cell.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rusqlite::Connection;
+
+use crate::error::Result;
+use crate::outcome::{Credit, Group, Sums, Tally};
+
+use super::cells;
+use super::changes::Op;
+use super::db::Tx;
+use super::forecasts;
+use super::grid::Places;
+use super::half_lives;
+use super::memories::{self, LIVE};
+use super::refill::Content;
+use super::reports::Row;
+use super::slip::HitFacts;
+
+/// What crediting has to know of a memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub namespace: i64,
+    pub kind: i64,
+    pub status: i64,
+}
+
+/// Whose evidence of which day (UTC).
+pub(super) type Source = (Group, i64);
+
+/// The changes to the evidence in one transaction, not yet in the cells.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// By memory and situation.
+    changes: BTreeMap<(i64, i64), BTreeMap<Source, Sums>>,
+    memories: HashMap<i64, Known>,
+    situations: HashMap<u128, i64>,
+    severe: BTreeSet<u64>,
+    /// New experiences by memory, without what anybody might have told.
+    new: BTreeMap<i64, i64>,
+    /// Groups of which something was learnt.
+    learnt: BTreeSet<Group>,
+    /// Whether the evidence of a kind is kept by day.
+    fading: HashMap<i64, bool>,
+    /// By namespace and bin: what is added to the tally of how promises came true, and what taken.
+    promises: BTreeMap<(i64, usize), (Tally, Tally)>,
+}
+
+/// What the reports of a transaction did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(dead_code, reason = "read by whoever guards memories against failures")]
+pub(crate) struct Effect {
+    /// The live memories whose evidence changed, by id.
+    pub changed: Vec<u64>,
+    /// Those among them that a severe failure was newly counted against.
+    pub severe: Vec<u64>,
+}
+
+impl Ledger {
+    /// What is known of a memory; `None` if there is none with this id.
+    pub(super) fn memory(&mut self, conn: &Connection, id: i64) -> Result<Option<Known>> {
+        if let Some(known) = self.memories.get(&id) {
+            return Ok(Some(*known));
+        }
+        let known = memories::load(conn, id)?.map(|row| Known {
+            namespace: row.namespace,
+            kind: row.kind,
+            status: row.status,
+        });
+        self.memories.extend(known.map(|known| (id, known)));
+        Ok(known)
+    }
+
+    /// The number of the situation with this vector, which is stored if it is new.
+    pub(super) fn situation(&mut self, tx: &Tx<'_>, vector: &[f32]) -> Result<i64> {
+        let hash = cells::situation_hash(vector);
+        if let Some(id) = self.situations.get(&hash) {
+            return Ok(*id);
+        }
+        let id = cells::intern_situation(tx, vector)?;
+        self.situations.insert(hash, id);
+        Ok(id)
+    }
+
+    /// Notes that evidence came, and that other evidence went.
+    pub(super) fn shift(&mut self, memory: i64, situation: i64, source: Source, plus: Sums, minus: Sums) {
+        let change = self.changes.entry((memory, situation)).or_default().entry(source).or_default();
+        change.add(plus);
+        change.subtract(minus);
+    }
+
+    /// Notes that a report counts for a memory and did not before.
+    pub(super) fn note_new(&mut self, memory: i64, report: &Row) {
+        if report.severe {
+            self.severe.insert(memory.cast_unsigned());
+        }
+        if report.group() != Group::POOL {
+            *self.new.entry(memory).or_default() += 1;
+        }
+    }
+
+    /// Notes how a promise of a recall in this namespace came true, and that what was noted before no
+    /// longer counts; each as credit and outcome.
+    pub(super) fn promise(
+        &mut self,
+        hit: &HitFacts,
+        came: Option<(Credit, f64)>,
+        before: Option<(Credit, f64)>,
+    ) {
+        let mut note = |told: Option<(Credit, f64)>, gone: bool| {
+            if let Some((credit, outcome)) = told {
+                let (bin, tally) = Tally::of(credit, hit.probability, outcome);
+                let (plus, minus) = self.promises.entry((hit.namespace, bin)).or_default();
+                if gone { minus } else { plus }.add(tally);
+            }
+        };
+        note(came, false);
+        note(before, true);
+    }
+
+    /// Notes that something was learnt about the reliability of these groups.
+    pub(super) fn learn(&mut self, groups: Vec<Group>) {
+        self.learnt.extend(groups);
+    }
+
+    fn fades(&mut self, conn: &Connection, kind: i64) -> Result<bool> {
+        if let Some(fades) = self.fading.get(&kind) {
+            return Ok(*fades);
+        }
+        let fades = half_lives::load(conn, kind)?.is_some();
+        self.fading.insert(kind, fades);
+        Ok(fades)
+    }
+
+    /// Brings the cells in step. The cells of a memory that is no hit any more are gone; its experiences
+    /// stay as a record.
+    pub(crate) fn close(mut self, tx: &mut Tx<'_>) -> Result<Effect> {
+        let (mut effect, mut places) = (Effect::default(), Places::default());
+        for ((memory, situation), mut change) in std::mem::take(&mut self.changes) {
+            change.retain(|_, sums| *sums != Sums::default());
+            let Some(known) = self.memory(tx.conn, memory)?.filter(|known| known.status == LIVE) else {
+                continue;
+            };
+            if change.is_empty() {
+                continue;
+            }
+            let mut content = Content::default();
+            let fades = self.fades(tx.conn, known.kind)?;
+            for (source, sums) in change {
+                content.add(source, sums, fades);
+            }
+            cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
+            effect.changed.push(memory.cast_unsigned());
+        }
+        effect.changed.dedup();
+        let mut new: BTreeMap<i64, i64> = BTreeMap::new();
+        for (memory, more) in std::mem::take(&mut self.new) {
+            if let Some(known) = self.memory(tx.conn, memory)?
+                && self.fades(tx.conn, known.kind)?
+            {
+                *new.entry(known.kind).or_default() += more;
+            }
+        }
+        for (kind, more) in new {
+            half_lives::note(tx, kind, more)?;
+        }
+        for ((namespace, bin), (plus, minus)) in std::mem::take(&mut self.promises) {
+            forecasts::shift(tx, namespace, bin, plus, minus)?;
+        }
+        for group in &self.learnt {
+            tx.change(Op::TrustChanged, 0, group.0)?;
+        }
+        effect.severe = self.severe.into_iter().filter(|m| effect.changed.binary_search(m).is_ok()).collect();
+        Ok(effect)
+    }
+}
