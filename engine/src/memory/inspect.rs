@@ -10,11 +10,12 @@ use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, cells, check_grounds, contents, half_lives, lots, names, principals, reports,
+    Content, Of, audit, cells, check_grounds, contents, half_lives, lots, names, policies, principals,
+    reports,
 };
 
 use super::core::Core;
-use super::output::{Namespace, Record, Stats, Verification};
+use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::recall::parse_metadata;
 use super::seal;
 
@@ -87,6 +88,27 @@ pub(crate) fn count(core: &Core, namespace: Option<&str>) -> Result<u64> {
     Ok(rows.iter().filter(|row| namespace.is_none_or(|name| row.name == name)).map(|row| row.memories).sum())
 }
 
+/// Entries of the audit table after number `after`.
+pub(crate) fn audit_entries(core: &Core, after: u64, limit: usize) -> Result<Vec<AuditEntry>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    core.db.snapshot(|conn| {
+        let rows = audit::entries(conn, after, limit)?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(AuditEntry {
+                    id: row.id.cast_unsigned(),
+                    at: row.at,
+                    actor: row.actor,
+                    op: row.op,
+                    namespace: names::namespace_by_id(conn, row.namespace)?.map(|row| row.name),
+                    memory: (row.reference != 0).then(|| MemoryId(row.reference.cast_unsigned())),
+                    detail: parse_metadata(Some(&row.detail))?,
+                })
+            })
+            .collect()
+    })
+}
+
 /// Figures.
 pub(crate) fn stats(core: &Core) -> Result<Stats> {
     core.view.catch_up(&core.db)?;
@@ -138,9 +160,13 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
         }
-        for checked in
-            [check_grounds(conn), principals::check(conn), half_lives::all(conn).map(|_| Vec::new())]
-        {
+        for checked in [
+            check_grounds(conn),
+            principals::check(conn),
+            half_lives::all(conn).map(|_| Vec::new()),
+            audit::check_all(conn),
+            policies::check_all(conn),
+        ] {
             match checked {
                 Ok(faults) => found.faults.extend(faults),
                 Err(error) => found.faults.push(error.to_string()),

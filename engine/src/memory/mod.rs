@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod partition;
 mod points;
+mod policy;
 mod principals;
 mod recall;
 mod remember;
@@ -24,6 +25,9 @@ mod view;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
-pub use output::{Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification};
+pub use output::{
+    AuditEntry, Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification,
+};
+pub use policy::Policy;
 pub use principals::Principal;
 pub use store::Store;

@@ -176,6 +176,27 @@ pub struct Stats {
     pub seals: u64,
 }
 
+/// An entry of the audit table: what was decided, by whom and on which figures. Never changed or
+/// deleted.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// Its number: 1, 2, 3, ... without gaps.
+    pub id: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// `"engine"`: by a rule; `"owner"`: by a call.
+    pub actor: String,
+    /// What was done, such as `"quarantine"` or `"policy"`.
+    pub op: String,
+    /// The namespace it is about, unless that is gone.
+    pub namespace: Option<String>,
+    /// The memory it is about.
+    pub memory: Option<MemoryId>,
+    /// The figures and reasons behind it: a JSON object.
+    pub detail: Value,
+}
+
 /// What [`Store::verify`](crate::Store::verify) found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]

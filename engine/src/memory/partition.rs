@@ -23,6 +23,7 @@ use crate::vector::Metric;
 
 use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
+use super::policy::Policy;
 use super::sample::Sample;
 
 /// The metric in which situations are compared: that of the memories, but cosine under dot, whose
@@ -46,6 +47,7 @@ pub(crate) struct Snapshot {
     pub mute: Arc<RoaringTreemap>,
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
+    pub policy: Arc<Policy>,
 }
 
 impl Snapshot {
@@ -83,6 +85,7 @@ struct State {
     kind_cells: HashMap<i64, Arc<RoaringTreemap>>,
     memory_sample: Sample,
     cell_sample: Sample,
+    policy: Arc<Policy>,
 }
 
 impl Partition {
@@ -106,6 +109,7 @@ impl Partition {
             kind_cells: HashMap::new(),
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
+            policy: Arc::new(Policy::load(conn, id)?),
         };
         let partition = |state| Self { id, metric, state: RwLock::new(state) };
         for segment in segments {
@@ -253,6 +257,7 @@ impl State {
             cells: self.holdings.audible(),
             mute: self.holdings.mute().clone(),
             overall,
+            policy: self.policy.clone(),
         }
     }
 
@@ -316,7 +321,12 @@ impl State {
                     self.load_cell_sample(conn, metric)?;
                 }
             }
-            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
+            Op::Policy => self.policy = Arc::new(Policy::load(conn, namespace)?),
+            Op::Standing
+            | Op::NamespaceAdded
+            | Op::NamespaceDropped
+            | Op::TrustChanged
+            | Op::HalfLifeChanged => {}
         }
         Ok(())
     }

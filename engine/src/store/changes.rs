@@ -32,6 +32,10 @@ pub(crate) enum Op {
     TrustChanged = 10,
     /// The half-life of a kind changed (of namespace 0).
     HalfLifeChanged = 11,
+    /// A namespace got another policy.
+    Policy = 20,
+    /// The standing of a memory changed: quarantined, pinned, or the like.
+    Standing = 21,
 }
 
 impl Op {
@@ -48,6 +52,8 @@ impl Op {
             Op::NamespaceDropped,
             Op::TrustChanged,
             Op::HalfLifeChanged,
+            Op::Policy,
+            Op::Standing,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -318,7 +318,9 @@ pub(crate) fn drop_namespace(tx: &mut Tx<'_>, namespace: i64) -> Result<i64> {
             forget(tx, row)?;
         }
     }
-    tx.conn.execute("DELETE FROM namespaces WHERE id = ?1", [namespace]).map_err(sql)?;
+    for text in ["DELETE FROM policies WHERE namespace = ?1", "DELETE FROM namespaces WHERE id = ?1"] {
+        tx.conn.execute(text, [namespace]).map_err(sql)?;
+    }
     tx.change(Op::NamespaceDropped, namespace, namespace)?;
     Ok(dropped)
 }

@@ -3,6 +3,7 @@
 //! Everything else in a store's directory can be rebuilt from `memory.db`. Nothing but SQLite
 //! ever opens the files of the two databases: a foreign `close()` would drop SQLite's locks.
 
+pub(crate) mod audit;
 mod bound;
 pub(crate) mod cells;
 pub(crate) mod changes;
@@ -18,6 +19,7 @@ pub(crate) mod lots;
 pub(crate) mod memories;
 pub(crate) mod names;
 mod payload;
+pub(crate) mod policies;
 pub(crate) mod principals;
 mod receipts;
 mod refill;

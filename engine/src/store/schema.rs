@@ -16,6 +16,8 @@
 //!   the owner, -1 all unregistered names, any other a registered principal.
 //! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
 //! - `half_lives`: kinds whose evidence fades, or may.
+//! - `audit`: what was decided about memories; entries are numbered without gaps and never change.
+//! - `policies`: what the owner has decided for a namespace.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -119,6 +121,11 @@ const STEPS: &[&[&str]] = &[&[
     "CREATE TABLE half_lives(
        kind INTEGER PRIMARY KEY, days REAL, auto INTEGER NOT NULL, seen INTEGER NOT NULL,
        fitted_seen INTEGER, fitted_at INTEGER, losses BLOB NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE audit(
+       id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, op TEXT NOT NULL,
+       namespace INTEGER NOT NULL, ref INTEGER NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE policies(
+       namespace INTEGER PRIMARY KEY, policy TEXT NOT NULL, checksum INTEGER NOT NULL)",
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
