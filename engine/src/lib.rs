@@ -40,5 +40,5 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
 pub use id::{MemoryId, ReceiptId, ReportId};
 pub use memory::*;
-pub use outcome::{Evidence, HalfLife, Precedent};
+pub use outcome::{Evidence, HalfLife, Precedent, StandingState};
 pub use vector::Metric;

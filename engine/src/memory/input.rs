@@ -143,6 +143,7 @@ pub struct Query {
     pub(crate) receipt: bool,
     pub(crate) content: bool,
     pub(crate) width: usize,
+    pub(crate) warnings: usize,
 }
 
 impl Query {
@@ -158,6 +159,7 @@ impl Query {
             receipt: true,
             content: false,
             width: 0,
+            warnings: 0,
         }
     }
 
@@ -200,6 +202,13 @@ impl Query {
     /// Width (`ef`) of the graph search for this recall. Default (0): that of the store.
     pub fn width(mut self, width: usize) -> Self {
         self.width = width;
+        self
+    }
+
+    /// Up to how many quarantined or retired memories to warn of, if they are among the `k` nearest
+    /// ([`Recall::warnings`](crate::Recall::warnings)). Default: 0.
+    pub fn warnings(mut self, most: usize) -> Self {
+        self.warnings = most;
         self
     }
 }

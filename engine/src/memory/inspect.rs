@@ -11,7 +11,7 @@ use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, audit, cells, check_grounds, contents, half_lives, lots, names, policies, principals,
-    reports,
+    reports, standings,
 };
 
 use super::core::Core;
@@ -166,6 +166,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             half_lives::all(conn).map(|_| Vec::new()),
             audit::check_all(conn),
             policies::check_all(conn),
+            standings::check_all(conn),
         ] {
             match checked {
                 Ok(faults) => found.faults.extend(faults),

@@ -1,7 +1,9 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod barred;
 mod core;
 mod files;
+mod govern;
 mod half_life;
 mod holdings;
 mod input;
@@ -19,15 +21,18 @@ mod remember;
 mod report;
 mod sample;
 mod seal;
+mod standing;
 mod store;
+mod trial;
 mod view;
 
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
 pub use output::{
-    AuditEntry, Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification,
+    AuditEntry, Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification, Warning,
 };
 pub use policy::Policy;
 pub use principals::Principal;
+pub use standing::Standing;
 pub use store::Store;

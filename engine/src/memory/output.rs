@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::id::{MemoryId, ReceiptId, ReportId};
-use crate::outcome::Evidence;
+use crate::outcome::{Evidence, StandingState};
 use crate::vector::Metric;
 
 /// The answer to a [`Query`](crate::Query).
@@ -15,6 +15,8 @@ pub struct Recall {
     pub receipt: Option<ReceiptId>,
     /// Best first; at most `k`.
     pub hits: Vec<Hit>,
+    /// Memories that are no hits because they failed, if the query asked for warnings; nearest first.
+    pub warnings: Vec<Warning>,
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
     pub bytes_touched: u64,
 }
@@ -34,6 +36,9 @@ pub struct Hit {
     pub similarity: f32,
     /// What experience says of it in situations like this one.
     pub evidence: Evidence,
+    /// The probability with which it was shown: 1, unless it is a quarantined memory that is tried
+    /// again in the last place.
+    pub propensity: f64,
     /// Its text, if the query asked for contents.
     pub content: Option<String>,
     /// Its metadata, if the query asked for contents; null if it has none.
@@ -55,6 +60,30 @@ impl Hit {
     pub fn reasons(&self) -> Vec<String> {
         crate::rank::reasons(self.similarity, &self.evidence)
     }
+}
+
+/// A memory that would be near, and is kept from the hits because it failed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The memory.
+    pub id: MemoryId,
+    /// Its namespace.
+    pub namespace: String,
+    /// How it stands: quarantined, on probation or retired.
+    pub state: StandingState,
+    /// Cosine, dot product, or minus the squared Euclidean distance to the query.
+    pub similarity: f32,
+    /// Weight of its successes in situations like this one, in outcomes.
+    pub successes: f64,
+    /// Weight of its failures in situations like this one, in outcomes.
+    pub failures: f64,
+    /// That in a sentence, such as "Quarantined; tried in situations like this one: failed 7 of 8."
+    pub text: String,
+    /// Its text, if the query asked for contents.
+    pub content: Option<String>,
+    /// Its metadata, if the query asked for contents; null if it has none.
+    pub metadata: Option<Value>,
 }
 
 /// Everything stored about a memory.

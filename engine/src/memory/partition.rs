@@ -13,14 +13,16 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
+use crate::outcome::{StandingState, Weights};
 use crate::segment::SpaceKind;
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
 use crate::store::lots;
 use crate::store::memories::{self, LIVE};
-use crate::store::{Db, shuffle};
+use crate::store::{Db, shuffle, standings};
 use crate::vector::Metric;
 
+use super::barred::Barred;
 use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
 use super::policy::Policy;
@@ -48,6 +50,7 @@ pub(crate) struct Snapshot {
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
     pub policy: Arc<Policy>,
+    pub barred: Arc<Barred>,
 }
 
 impl Snapshot {
@@ -86,6 +89,7 @@ struct State {
     memory_sample: Sample,
     cell_sample: Sample,
     policy: Arc<Policy>,
+    barred: Arc<Barred>,
 }
 
 impl Partition {
@@ -110,6 +114,7 @@ impl Partition {
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
             policy: Arc::new(Policy::load(conn, id)?),
+            barred: Arc::default(),
         };
         let partition = |state| Self { id, metric, state: RwLock::new(state) };
         for segment in segments {
@@ -132,6 +137,9 @@ impl Partition {
             }
         }
         state.fresh_cells = Arc::new(fresh);
+        for row in standings::all(conn, Some(id))? {
+            state.note_standing(row.memory.cast_unsigned(), row.state);
+        }
         state.load_memory_sample(conn, id, metric)?;
         state.load_cell_sample(conn, metric)?;
         Ok(partition(state))
@@ -157,6 +165,23 @@ impl Partition {
     pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, now: Timestamp) -> Vec<Option<Cell>> {
         let state = self.state.read();
         ids.map(|id| state.holdings.weigh(id, now)).collect()
+    }
+
+    /// What the reports on a memory sum up to as they count at `now`.
+    pub(crate) fn tally(&self, memory: u64, now: Timestamp) -> Weights {
+        self.state.read().holdings.tally(memory, now)
+    }
+
+    /// The memories with evidence, each with what that sums up to.
+    pub(crate) fn tallies(&self, now: Timestamp) -> Vec<(u64, Weights)> {
+        let state = self.state.read();
+        let memories = state.holdings.memories();
+        memories.map(|memory| (memory, state.holdings.tally(memory, now))).collect()
+    }
+
+    /// The policy of the namespace.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.state.read().policy.clone()
     }
 
     /// The cells of the live memories of a kind, which are `memories`.
@@ -258,6 +283,7 @@ impl State {
             mute: self.holdings.mute().clone(),
             overall,
             policy: self.policy.clone(),
+            barred: self.barred.clone(),
         }
     }
 
@@ -296,6 +322,7 @@ impl State {
                 for set in self.kinds.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
+                self.note_standing(id, StandingState::Active);
                 if !self.memory_sample.remove((shuffle(change.reference), id)) {
                     self.load_memory_sample(conn, namespace, metric)?;
                 }
@@ -312,6 +339,9 @@ impl State {
             }
             Op::CellRemoved => {
                 let shuffle = self.holdings.remove(id);
+                if self.barred.has_cell(id) {
+                    Arc::make_mut(&mut self.barred).remove_cell(id);
+                }
                 for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
@@ -322,11 +352,11 @@ impl State {
                 }
             }
             Op::Policy => self.policy = Arc::new(Policy::load(conn, namespace)?),
-            Op::Standing
-            | Op::NamespaceAdded
-            | Op::NamespaceDropped
-            | Op::TrustChanged
-            | Op::HalfLifeChanged => {}
+            Op::Standing => {
+                let state = standings::load(conn, change.reference)?.map(|row| row.state);
+                self.note_standing(id, state.unwrap_or(StandingState::Active));
+            }
+            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
         }
         Ok(())
     }
@@ -374,6 +404,9 @@ impl State {
         let is_new = self.hold(conn, cell)?;
         let is_mute = self.holdings.mute().contains(id);
         if is_new {
+            if self.barred.has(memory) {
+                Arc::make_mut(&mut self.barred).add_cell(id);
+            }
             for (kind, set) in &mut self.kind_cells {
                 if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
                     Arc::make_mut(set).insert(id);
@@ -393,6 +426,13 @@ impl State {
             self.cell_sample.put((cell.shuffle, id), &vector);
         }
         Ok(())
+    }
+
+    fn note_standing(&mut self, memory: u64, state: StandingState) {
+        if state != self.barred.state(memory) {
+            let cells = self.holdings.cells().filter(|(_, owner)| *owner == memory).map(|(id, _)| id);
+            Arc::make_mut(&mut self.barred).note(memory, state, cells);
+        }
     }
 
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {

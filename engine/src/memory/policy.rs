@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::outcome::Rule;
 use crate::store::audit::{self, Actor};
 use crate::store::{names, policies};
 
@@ -143,6 +144,20 @@ impl Policy {
     pub fn distil_at(mut self, similarity: Option<f32>) -> Self {
         self.distil_at = similarity;
         self
+    }
+
+    /// The numbers that quarantine goes by.
+    pub(crate) fn rule(&self) -> Rule {
+        Rule {
+            floor: self.floor,
+            tail: self.tail,
+            prior_mean: self.prior_mean,
+            prior_weight: self.prior_weight,
+            local_evidence: self.local_evidence,
+            local_mean: self.local_mean,
+            probation_outcomes: self.probation_outcomes,
+            release_below: self.release_below,
+        }
     }
 
     fn check(&self) -> Result<()> {

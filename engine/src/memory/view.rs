@@ -117,6 +117,16 @@ impl View {
         Ok(Some(partition))
     }
 
+    /// A namespace, if this process has loaded it.
+    pub(crate) fn loaded(&self, namespace: i64) -> Option<Arc<Partition>> {
+        self.known.read().partitions.get(&namespace).cloned()
+    }
+
+    /// All namespaces that this process has loaded.
+    pub(crate) fn all_loaded(&self) -> Vec<(i64, Arc<Partition>)> {
+        self.known.read().partitions.iter().map(|(id, partition)| (*id, partition.clone())).collect()
+    }
+
     /// Takes a damaged segment out of use: the points it held are read from the database until
     /// they are sealed again.
     pub(crate) fn condemn(&self, db: &Db, now: i64, name: &str, fault: &str) -> Result<()> {

@@ -6,6 +6,7 @@ mod decay;
 mod evidence;
 pub(crate) mod grid;
 mod posterior;
+mod quarantine;
 mod trust;
 
 pub(crate) use background::{Background, SAMPLE};
@@ -14,4 +15,6 @@ pub(crate) use decay::{CANDIDATES, Trial, best, day, decay, fit};
 pub(crate) use evidence::{Credit, Sums, Weights};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, MIN_EXPERIENCES, NEIGHBOURS};
+pub use quarantine::StandingState;
+pub(crate) use quarantine::{Rule, Witnesses, likeness};
 pub(crate) use trust::{Agreement, Group};

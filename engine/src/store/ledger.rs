@@ -45,10 +45,11 @@ pub(crate) struct Ledger {
 
 /// What the reports of a transaction did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(dead_code, reason = "read by whoever guards memories against failures")]
 pub(crate) struct Effect {
     /// The live memories whose evidence changed, by id.
     pub changed: Vec<u64>,
+    /// Those among them that have more failures or fewer successes.
+    pub worse: Vec<u64>,
     /// Those among them that a severe failure was newly counted against.
     pub severe: Vec<u64>,
 }
@@ -88,7 +89,8 @@ impl Ledger {
 
     /// Notes that a report counts for a memory and did not before.
     pub(super) fn note_new(&mut self, memory: i64, report: &Row) {
-        if report.severe {
+        // One stranger must not be able to take a memory out of use.
+        if report.severe && report.group() == Group::OWNER {
             self.severe.insert(memory.cast_unsigned());
         }
         if report.group() != Group::POOL {
@@ -122,13 +124,18 @@ impl Ledger {
             if change.is_empty() {
                 continue;
             }
+            let mut all = Sums::default();
             let mut content = Content::default();
             let fades = self.fades(tx.conn, known.kind)?;
             for (source, sums) in change {
+                all.add(sums);
                 content.add(source, sums, fades);
             }
             cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
             effect.changed.push(memory.cast_unsigned());
+            if all.success < 0 || all.failure > 0 {
+                effect.worse.push(memory.cast_unsigned());
+            }
         }
         effect.changed.dedup();
         let mut new: BTreeMap<i64, i64> = BTreeMap::new();
@@ -145,6 +152,7 @@ impl Ledger {
         for group in &self.learnt {
             tx.change(Op::TrustChanged, 0, group.0)?;
         }
+        effect.worse.dedup();
         effect.severe = self.severe.into_iter().filter(|m| effect.changed.binary_search(m).is_ok()).collect();
         Ok(effect)
     }

@@ -286,7 +286,11 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     row.key = None;
     let superseded_by = row.superseded_by;
     retire(tx, &mut row, FORGOTTEN, superseded_by)?;
-    for text in ["DELETE FROM payloads WHERE memory = ?1", "DELETE FROM vectors WHERE memory = ?1"] {
+    for text in [
+        "DELETE FROM payloads WHERE memory = ?1",
+        "DELETE FROM vectors WHERE memory = ?1",
+        "DELETE FROM standings WHERE memory = ?1",
+    ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }
     Ok(())

@@ -27,6 +27,7 @@ pub(crate) mod registry;
 pub(crate) mod reports;
 mod schema;
 mod slip;
+pub(crate) mod standings;
 mod sum;
 
 pub(crate) use bound::{check_grounds, is_bound};

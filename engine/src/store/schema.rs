@@ -18,6 +18,7 @@
 //! - `half_lives`: kinds whose evidence fades, or may.
 //! - `audit`: what was decided about memories; entries are numbered without gaps and never change.
 //! - `policies`: what the owner has decided for a namespace.
+//! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -126,6 +127,11 @@ const STEPS: &[&[&str]] = &[&[
        namespace INTEGER NOT NULL, ref INTEGER NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL)",
     "CREATE TABLE policies(
        namespace INTEGER PRIMARY KEY, policy TEXT NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE standings(
+       memory INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, state INTEGER NOT NULL,
+       pinned INTEGER NOT NULL, since INTEGER NOT NULL, counts_from INTEGER NOT NULL, reason TEXT NOT NULL,
+       checksum INTEGER NOT NULL);
+     CREATE INDEX standings_namespace ON standings(namespace)",
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
