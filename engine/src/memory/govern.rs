@@ -194,7 +194,7 @@ fn works_somewhere(core: &Core, row: &StandingRow, rule: &Rule) -> Result<bool> 
     };
     let places = core.db.snapshot(|conn| {
         let mut places = Vec::new();
-        for cell in cells::of_memory(conn, row.memory)? {
+        for cell in standings::evidence(conn, row.memory)? {
             places.push((cell.id.cast_unsigned(), cells::situation(conn, cell.situation)?));
         }
         Ok(places)

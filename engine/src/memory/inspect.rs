@@ -10,8 +10,8 @@ use crate::id::MemoryId;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, audit, cells, check_grounds, contents, half_lives, lots, names, policies, principals,
-    reports, standings,
+    Content, Of, aliases, audit, cells, check_grounds, contents, half_lives, lots, names, policies,
+    principals, reports, standings,
 };
 
 use super::core::Core;
@@ -66,6 +66,7 @@ fn record(conn: &Connection, row: MemoryRow) -> Result<Record> {
         updated_at: row.updated_at,
         expires_at: row.expires_at,
         superseded_by: row.superseded_by.map(|id| MemoryId(id.cast_unsigned())),
+        merged_into: aliases::survivor(conn, row.id)?.map(|id| MemoryId(id.cast_unsigned())),
     })
 }
 
@@ -156,6 +157,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     }
     core.db.snapshot(|conn| {
         verify_memories(conn, &mut found)?;
+        verify_merged(conn, &mut found)?;
         match reports::check_all(conn) {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
@@ -217,6 +219,19 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
             }
         }
     }
+}
+
+/// Merged memories are in no page: they are looked at one by one.
+fn verify_merged(conn: &Connection, found: &mut Verification) -> Result<()> {
+    let (faults, merged) = aliases::check_all(conn)?;
+    found.faults.extend(faults);
+    for row in merged {
+        found.memories += 1;
+        if let Err(error) = record(conn, row) {
+            found.faults.push(error.to_string());
+        }
+    }
+    Ok(())
 }
 
 /// Cells and their lots are derived: they must be what the experiences give.

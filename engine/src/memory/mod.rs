@@ -2,6 +2,8 @@
 
 mod barred;
 mod core;
+mod distil;
+mod doubles;
 mod files;
 mod govern;
 mod half_life;
@@ -26,6 +28,7 @@ mod store;
 mod trial;
 mod view;
 
+pub use distil::Merge;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};

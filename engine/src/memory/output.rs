@@ -112,8 +112,10 @@ pub struct Record {
     pub updated_at: Timestamp,
     /// When it stops being recalled.
     pub expires_at: Option<Timestamp>,
-    /// The memory that replaced it.
+    /// The memory that replaced it, or that it was merged into.
     pub superseded_by: Option<MemoryId>,
+    /// The memory that stands for it since it was merged ([`Store::distil`](crate::Store::distil)).
+    pub merged_into: Option<MemoryId>,
 }
 
 /// What became of a report.

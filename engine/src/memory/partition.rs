@@ -19,7 +19,7 @@ use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
 use crate::store::lots;
 use crate::store::memories::{self, LIVE};
-use crate::store::{Db, shuffle, standings};
+use crate::store::{Db, aliases, shuffle, standings};
 use crate::vector::Metric;
 
 use super::barred::Barred;
@@ -90,6 +90,8 @@ struct State {
     cell_sample: Sample,
     policy: Arc<Policy>,
     barred: Arc<Barred>,
+    /// Merged memories, each with the one that its cells count for.
+    aliases: HashMap<u64, u64>,
 }
 
 impl Partition {
@@ -115,6 +117,7 @@ impl Partition {
             cell_sample: Sample::default(),
             policy: Arc::new(Policy::load(conn, id)?),
             barred: Arc::default(),
+            aliases: aliases::of_namespace(conn, id)?.into_iter().collect(),
         };
         let partition = |state| Self { id, metric, state: RwLock::new(state) };
         for segment in segments {
@@ -356,6 +359,15 @@ impl State {
                 let state = standings::load(conn, change.reference)?.map(|row| row.state);
                 self.note_standing(id, state.unwrap_or(StandingState::Active));
             }
+            Op::Aliased => {
+                match aliases::survivor(conn, change.reference)? {
+                    Some(survivor) => self.aliases.insert(id, survivor.cast_unsigned()),
+                    None => self.aliases.remove(&id),
+                };
+                for cell in cells::of_memory(conn, change.reference)? {
+                    self.put_cell(conn, metric, &cell)?;
+                }
+            }
             Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
         }
         Ok(())
@@ -388,25 +400,27 @@ impl State {
 
     /// Takes in the evidence of a cell. Returns whether the cell is new.
     fn hold(&mut self, conn: &Connection, cell: &CellRow) -> Result<bool> {
+        let memory = self.owner(cell.memory.cast_unsigned()).cast_signed();
         // Most have no lots, and then nothing more is read.
         let (kind, lots) = if cell.lots == 0 {
             (0, Vec::new())
         } else {
-            let kind = memories::load(conn, cell.memory)?.map_or(0, |row| row.kind);
+            let kind = memories::load(conn, memory)?.map_or(0, |row| row.kind);
             (kind, lots::of_cell(conn, cell.id)?)
         };
-        Ok(self.holdings.put(cell, kind, lots))
+        Ok(self.holdings.put(&CellRow { memory, ..*cell }, kind, lots))
     }
 
     fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
-        let (id, memory) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned());
+        let (id, memory) = (cell.id.cast_unsigned(), self.owner(cell.memory.cast_unsigned()));
         let was_mute = self.holdings.mute().contains(id);
         let is_new = self.hold(conn, cell)?;
         let is_mute = self.holdings.mute().contains(id);
+        if self.barred.has(memory) != self.barred.has_cell(id) {
+            let barred = Arc::make_mut(&mut self.barred);
+            if barred.has(memory) { barred.add_cell(id) } else { barred.remove_cell(id) }
+        }
         if is_new {
-            if self.barred.has(memory) {
-                Arc::make_mut(&mut self.barred).add_cell(id);
-            }
             for (kind, set) in &mut self.kind_cells {
                 if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
                     Arc::make_mut(set).insert(id);
@@ -426,6 +440,12 @@ impl State {
             self.cell_sample.put((cell.shuffle, id), &vector);
         }
         Ok(())
+    }
+
+    /// The memory that the evidence on this one counts for.
+    fn owner(&self, memory: u64) -> u64 {
+        let survivor = self.aliases.get(&memory).filter(|_| !crate::sabotage::on("merge_loses_evidence"));
+        survivor.copied().unwrap_or(memory)
     }
 
     fn note_standing(&mut self, memory: u64, state: StandingState) {

@@ -9,7 +9,7 @@ use crate::id::MemoryId;
 use crate::outcome::StandingState;
 use crate::store::audit::Actor;
 use crate::store::standings::{self, StandingRow};
-use crate::store::{Tx, names};
+use crate::store::{Tx, aliases, names};
 
 use super::core::{Core, check_text};
 use super::govern::{self, decide};
@@ -116,9 +116,11 @@ impl Store {
     }
 }
 
-/// The standing of a live memory.
+/// The standing of a live memory; a merged one stands as the one it was merged into.
 fn load(conn: &Connection, id: MemoryId) -> Result<StandingRow> {
-    govern::standing(conn, id.0.cast_signed())?.ok_or(Error::UnknownMemory { id: id.0 })
+    let memory = id.0.cast_signed();
+    let memory = aliases::survivor(conn, memory)?.unwrap_or(memory);
+    govern::standing(conn, memory)?.ok_or(Error::UnknownMemory { id: id.0 })
 }
 
 /// Changes the standing of a memory by the owner's will; `None`: it is as it should be.

@@ -328,7 +328,7 @@ impl Store {
     }
 
     /// Wakes the sealer if enough waits for it.
-    fn seal_if_due(&self) {
+    pub(super) fn seal_if_due(&self) {
         if seal::may_be_due(&self.core) {
             self.keeper.points_came();
         }

@@ -36,6 +36,8 @@ pub(crate) enum Op {
     Policy = 20,
     /// The standing of a memory changed: quarantined, pinned, or the like.
     Standing = 21,
+    /// The evidence on a memory counts for another one from now on, or for itself again.
+    Aliased = 22,
 }
 
 impl Op {
@@ -54,6 +56,7 @@ impl Op {
             Op::HalfLifeChanged,
             Op::Policy,
             Op::Standing,
+            Op::Aliased,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

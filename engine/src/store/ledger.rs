@@ -7,12 +7,13 @@ use rusqlite::Connection;
 use crate::error::Result;
 use crate::outcome::{Group, Sums};
 
+use super::aliases;
 use super::cells;
 use super::changes::Op;
 use super::db::Tx;
 use super::grid::Places;
 use super::half_lives;
-use super::memories::{self, LIVE};
+use super::memories::{self, LIVE, MERGED};
 use super::refill::Content;
 use super::reports::Row;
 
@@ -22,6 +23,8 @@ pub(super) struct Known {
     pub namespace: i64,
     pub kind: i64,
     pub status: i64,
+    /// The live memory that its evidence counts for: itself, unless it was merged.
+    pub counts_for: Option<i64>,
 }
 
 /// Whose evidence of which day (UTC).
@@ -60,13 +63,17 @@ impl Ledger {
         if let Some(known) = self.memories.get(&id) {
             return Ok(Some(*known));
         }
-        let known = memories::load(conn, id)?.map(|row| Known {
-            namespace: row.namespace,
-            kind: row.kind,
-            status: row.status,
-        });
-        self.memories.extend(known.map(|known| (id, known)));
-        Ok(known)
+        let Some(row) = memories::load(conn, id)? else {
+            return Ok(None);
+        };
+        let counts_for = match row.status {
+            LIVE => Some(id),
+            MERGED => aliases::survivor(conn, id)?,
+            _ => None,
+        };
+        let known = Known { namespace: row.namespace, kind: row.kind, status: row.status, counts_for };
+        self.memories.insert(id, known);
+        Ok(Some(known))
     }
 
     /// The number of the situation with this vector, which is stored if it is new.
@@ -118,7 +125,10 @@ impl Ledger {
         let (mut effect, mut places) = (Effect::default(), Places::default());
         for ((memory, situation), mut change) in std::mem::take(&mut self.changes) {
             change.retain(|_, sums| *sums != Sums::default());
-            let Some(known) = self.memory(tx.conn, memory)?.filter(|known| known.status == LIVE) else {
+            let Some(known) = self.memory(tx.conn, memory)? else {
+                continue;
+            };
+            let Some(counts_for) = known.counts_for.map(i64::cast_unsigned) else {
                 continue;
             };
             if change.is_empty() {
@@ -132,12 +142,15 @@ impl Ledger {
                 content.add(source, sums, fades);
             }
             cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
-            effect.changed.push(memory.cast_unsigned());
+            effect.changed.push(counts_for);
             if all.success < 0 || all.failure > 0 {
-                effect.worse.push(memory.cast_unsigned());
+                effect.worse.push(counts_for);
             }
         }
-        effect.changed.dedup();
+        for memories in [&mut effect.changed, &mut effect.worse] {
+            memories.sort_unstable();
+            memories.dedup();
+        }
         let mut new: BTreeMap<i64, i64> = BTreeMap::new();
         for (memory, more) in std::mem::take(&mut self.new) {
             if let Some(known) = self.memory(tx.conn, memory)?
@@ -152,8 +165,11 @@ impl Ledger {
         for group in &self.learnt {
             tx.change(Op::TrustChanged, 0, group.0)?;
         }
-        effect.worse.dedup();
-        effect.severe = self.severe.into_iter().filter(|m| effect.changed.binary_search(m).is_ok()).collect();
+        for memory in std::mem::take(&mut self.severe) {
+            let known = self.memory(tx.conn, memory.cast_signed())?;
+            effect.severe.extend(known.and_then(|known| known.counts_for).map(i64::cast_unsigned));
+        }
+        effect.severe.retain(|memory| effect.changed.binary_search(memory).is_ok());
         Ok(effect)
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
 
+use super::aliases;
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
@@ -18,6 +19,8 @@ use super::sum::RowSum;
 pub(crate) const LIVE: i64 = 0;
 pub(crate) const SUPERSEDED: i64 = 1;
 pub(crate) const FORGOTTEN: i64 = 2;
+/// Merged into another memory; see `aliases.rs`.
+pub(crate) const MERGED: i64 = 3;
 
 /// The row of a memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -296,8 +299,37 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     Ok(())
 }
 
+/// Takes a live memory out of recall, whose evidence counts for another one from now on.
+pub(super) fn absorb(tx: &mut Tx<'_>, mut row: MemoryRow, by: i64) -> Result<()> {
+    names::count_memories(tx, row.namespace, -1)?;
+    tx.change(Op::Removed, row.namespace, row.id)?;
+    row.superseded_by = Some(by);
+    settle(tx, row, MERGED)
+}
+
+/// Makes a merged memory a live one again. Its vector is a point again, as if it had just come.
+pub(super) fn restore(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
+    names::count_memories(tx, row.namespace, 1)?;
+    row.superseded_by = None;
+    row.vector_seq = tx.change(Op::Moved, row.namespace, row.id)?;
+    // How it stands is seen again with it.
+    tx.change(Op::Standing, row.namespace, row.id)?;
+    settle(tx, row, LIVE)
+}
+
+/// Gives a memory another status and nothing else.
+pub(super) fn settle(tx: &mut Tx<'_>, mut row: MemoryRow, status: i64) -> Result<()> {
+    row.status = status;
+    row.updated_at = tx.now;
+    row.save(tx)
+}
+
 fn retire(tx: &mut Tx<'_>, row: &mut MemoryRow, status: i64, by: Option<i64>) -> Result<()> {
+    if row.status == MERGED {
+        aliases::forget(tx, row)?;
+    }
     if row.status == LIVE {
+        aliases::go_with(tx, row.id, status)?;
         names::count_memories(tx, row.namespace, -1)?;
         cells::remove_of_memory(tx, row.namespace, row.id)?;
         tx.change(Op::Removed, row.namespace, row.id)?;

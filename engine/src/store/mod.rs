@@ -3,6 +3,7 @@
 //! Everything else in a store's directory can be rebuilt from `memory.db`. Nothing but SQLite
 //! ever opens the files of the two databases: a foreign `close()` would drop SQLite's locks.
 
+pub(crate) mod aliases;
 pub(crate) mod audit;
 mod bound;
 pub(crate) mod cells;

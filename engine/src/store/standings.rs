@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::id::ReceiptId;
 use crate::outcome::{Credit, StandingState, Sums, Weights, Witnesses};
 
+use super::aliases;
 use super::bound::shown_by_chance;
-use super::cells;
+use super::cells::{self, CellRow};
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::lots;
@@ -143,7 +144,7 @@ pub(crate) fn evidence_since(conn: &Connection, memory: i64, after: i64) -> Resu
         .prepare_cached(
             "SELECT e.outcome, e.credit, r.standing, r.reporter
              FROM experiences e JOIN reports r ON r.id = e.report
-             WHERE e.memory = ?1 AND e.report > ?2 ORDER BY e.report",
+             WHERE e.memory IN (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1) AND e.report > ?2 ORDER BY e.report",
         )
         .map_err(sql)?;
     let mut rows = statement.query([memory, after]).map_err(sql)?;
@@ -159,10 +160,19 @@ pub(crate) fn evidence_since(conn: &Connection, memory: i64, after: i64) -> Resu
     Ok(weights)
 }
 
+/// The cells that count for a memory: its own, and those of the memories merged into it.
+pub(crate) fn evidence(conn: &Connection, memory: i64) -> Result<Vec<CellRow>> {
+    let mut all = cells::of_memory(conn, memory)?;
+    for merged in aliases::of_survivor(conn, memory)? {
+        all.extend(cells::of_memory(conn, merged)?);
+    }
+    Ok(all)
+}
+
 /// The least weight that the successes of a memory can have, and the most that its failures can.
 pub(crate) fn worst_case(conn: &Connection, memory: i64) -> Result<(f64, f64)> {
     let (mut inline, mut lots) = (Sums::default(), Sums::default());
-    for cell in cells::of_memory(conn, memory)? {
+    for cell in evidence(conn, memory)? {
         inline.add(cell.sums);
         if cell.lots > 0 {
             lots::of_cell(conn, cell.id)?.iter().for_each(|lot| lots.add(lot.sums));
@@ -178,7 +188,7 @@ pub(crate) fn witnesses(conn: &Connection, memory: i64) -> Result<Witnesses> {
         "SELECT ifnull(max(r.standing = 0), 0),
                 count(DISTINCT CASE r.standing WHEN 1 THEN r.reporter ELSE -1 END) FILTER (WHERE r.standing > 0)
          FROM experiences e JOIN reports r ON r.id = e.report
-         WHERE e.memory = ?1 AND e.outcome < 0.5 AND e.credit > 0",
+         WHERE e.memory IN (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1) AND e.outcome < 0.5 AND e.credit > 0",
     )
     .and_then(|mut s| {
         s.query_row([memory], |r| Ok(Witnesses { owner: r.get(0)?, others: r.get::<_, i64>(1)? as usize }))
@@ -199,7 +209,7 @@ pub(crate) fn first_trial(conn: &Connection, memory: i64, after: i64, since: i64
     let mut statement = conn
         .prepare_cached(
             "SELECT r.id, r.receipt FROM experiences e JOIN reports r ON r.id = e.report
-             WHERE e.memory = ?1 AND e.report > ?2 AND r.receipt IS NOT NULL ORDER BY r.id",
+             WHERE e.memory IN (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1) AND e.report > ?2 AND r.receipt IS NOT NULL ORDER BY r.id",
         )
         .map_err(sql)?;
     let rows = statement
