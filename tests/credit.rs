@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use wisen::{
-    ErrorCode, Memory, MemoryId, Options, Outcome, Query, ReceiptId, Report, ReportStatus, Store, Update,
+    ErrorCode, Memory, MemoryId, Options, Outcome, Policy, Query, ReceiptId, Report, ReportStatus, Store,
+    Update,
 };
 use wisen_tests::{answers, assert_sound, experience, fill, ids, vectors};
 
@@ -144,6 +145,7 @@ fn a_key_makes_a_report_count_once() {
 fn two_receipts_nominate() {
     let nominated = |report: &dyn Fn(&Store, MemoryId)| {
         let store = Store::open(":memory:", Options::new(16)).unwrap();
+        store.set_policy("default", Policy::new().quarantine(false)).unwrap();
         fill(&store, &vectors(1, 400, 16));
         let far: Vec<f32> = query().iter().map(|x| -x).collect();
         let far = store.remember(Memory::new("far", far)).unwrap();

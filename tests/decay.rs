@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use wisen::{
-    ErrorCode, Evidence, HalfLife, ManualClock, Memory, MemoryId, Options, Outcome, Query, Report, Store,
-    Update,
+    ErrorCode, Evidence, HalfLife, ManualClock, Memory, MemoryId, Options, Outcome, Policy, Query, Report,
+    Store, Update,
 };
 use wisen_tests::{Bits, Place, answers, assert_sound, fill, vectors};
 
@@ -119,6 +119,7 @@ proptest! {
         days in 1.0..60.0_f64,
     ) {
         let (store, all, clock) = store();
+        store.set_policy("default", Policy::new().quarantine(false)).unwrap();
         let twin = store.remember(Memory::new("twin", store.get(all[7]).unwrap().unwrap().vector)).unwrap();
         store.set_half_life("note", HalfLife::Days(days)).unwrap();
         let reports: Vec<Report> = outcomes.iter().map(|outcome| report(all[7], *outcome)).collect();

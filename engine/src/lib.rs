@@ -41,6 +41,6 @@ pub use error::{Error, ErrorCode, Result};
 pub use id::{MemoryId, ReceiptId, ReportId};
 pub use memory::*;
 pub use outcome::{
-    Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, Uplift, Verdict,
+    Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,
 };
 pub use vector::Metric;

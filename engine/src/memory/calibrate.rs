@@ -25,7 +25,7 @@ pub(crate) fn after_report(core: &Core, namespace: i64) -> Result<()> {
 /// Fits every namespace in use that has changed since its last fit.
 pub(crate) fn all(core: &Core) -> Result<()> {
     core.view.catch_up(&core.db)?;
-    for partition in core.view.all_loaded() {
+    for (_, partition) in core.view.all_loaded() {
         let (reports, fitted) = partition.calibration();
         if reports >= MIN_EXAMPLES.cast_signed() && fitted.is_none_or(|fitted| fitted.reports != reports) {
             fit(core, &partition, reports, fitted)?;
@@ -41,5 +41,7 @@ fn fit(core: &Core, partition: &Partition, reports: i64, before: Option<Fitted>)
     if before == Some(fitted) {
         return Ok(());
     }
-    core.db.write(core.now(), |tx| calibrators::put(tx, namespace, &fitted))
+    core.db.write(core.now(), |tx| calibrators::put(tx, namespace, &fitted))?;
+    // A handle that only reports must learn of it too, or it would fit again at every report.
+    core.view.catch_up(&core.db)
 }

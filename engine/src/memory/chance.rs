@@ -68,9 +68,8 @@ pub(crate) fn place(mut ranked: Vec<Ranked>, query: &Query, receipt: Option<Rece
     placed
 }
 
-/// Decides whether something is held out of the hits, and takes away the one that is left out.
-pub(crate) fn hold_out(placed: &mut Vec<Placed>, query: &Query, receipt: ReceiptId) -> Held {
-    let share = share(query);
+/// Decides whether something is held out of the hits, on this share of recalls, and takes away the one that is left out.
+pub(crate) fn hold_out(placed: &mut Vec<Placed>, share: f64, query: &Query, receipt: ReceiptId) -> Held {
     if share <= 0.0 {
         return Held::default();
     }
@@ -80,12 +79,6 @@ pub(crate) fn hold_out(placed: &mut Vec<Placed>, query: &Query, receipt: Receipt
         Fate::Withheld => Held { withheld: true, ..held },
         Fate::LeftOut(i) => Held { left_out: Some(placed.remove(i).ranked.memory), ..held },
     }
-}
-
-/// The share that is held out of this recall. Where the policies of the namespaces searched name
-/// shares too, the largest of all holds.
-fn share(query: &Query) -> f64 {
-    query.hold_out
 }
 
 fn seed(query: &Query, receipt: ReceiptId) -> u64 {

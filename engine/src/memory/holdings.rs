@@ -87,6 +87,8 @@ pub(super) struct Holdings {
     inline: Sums,
     /// Reports in all lots.
     in_lots: i64,
+    /// The same by memory.
+    totals: HashMap<u64, Sums>,
     /// Capped successes and failures of all lots, by kind, group and day.
     capped: BTreeMap<(i64, Group, i64), (i64, i64)>,
     /// Cells that hold only what has no weight.
@@ -103,6 +105,7 @@ impl Holdings {
             told: HashMap::new(),
             inline: Sums::default(),
             in_lots: 0,
+            totals: HashMap::new(),
             capped: BTreeMap::new(),
             mute: Arc::default(),
             overall: None,
@@ -135,6 +138,7 @@ impl Holdings {
         let (id, memory, sums) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned(), cell.sums);
         let is_new = self.take(id).is_none();
         self.inline.add(sums);
+        self.totals.entry(memory).or_default().add(sums);
         for lot in &lots {
             self.in_lots += lot.sums.reports;
             self.tell(memory, kind, lot, 1);
@@ -164,6 +168,12 @@ impl Holdings {
         self.overall = None;
         let held = self.cells.remove(&id)?;
         self.inline.subtract(held.sums);
+        if let Some(total) = self.totals.get_mut(&held.memory) {
+            total.subtract(held.sums);
+            if *total == Sums::default() {
+                self.totals.remove(&held.memory);
+            }
+        }
         for lot in &held.lots {
             self.in_lots -= lot.sums.reports;
             self.tell(held.memory, 0, lot, -1);
@@ -245,6 +255,26 @@ impl Holdings {
             }
         }
         Some(Cell { memory: held.memory, weights })
+    }
+
+    /// All evidence on a memory as it counts at `now`; its wins are left out.
+    pub(super) fn tally(&self, memory: u64, now: Timestamp) -> Weights {
+        let mut tally = Weights::from(self.totals.get(&memory).copied().unwrap_or_default());
+        if let Some(told) = self.told.get(&memory) {
+            for source in told.by.keys() {
+                let scale = self.scales.of(told.kind, *source, day(now));
+                let (success, failure) = told.capped(*source);
+                tally.successes += scale * Credit::from_raw(success).weight();
+                tally.failures += scale * Credit::from_raw(failure).weight();
+            }
+        }
+        tally
+    }
+
+    /// The memories with evidence.
+    pub(super) fn memories(&self) -> impl Iterator<Item = u64> + '_ {
+        let further = self.told.keys().filter(|memory| !self.totals.contains_key(memory));
+        self.totals.keys().chain(further).copied()
     }
 
     /// Successes and failures of all cells as they count at `now`, if they are known.

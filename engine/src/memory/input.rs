@@ -146,6 +146,7 @@ pub struct Query {
     pub(crate) explore: usize,
     pub(crate) hold_out: f64,
     pub(crate) seed: Option<u64>,
+    pub(crate) warnings: usize,
 }
 
 impl Query {
@@ -164,6 +165,7 @@ impl Query {
             explore: 0,
             hold_out: 0.0,
             seed: None,
+            warnings: 0,
         }
     }
 
@@ -234,6 +236,13 @@ impl Query {
     /// same hits. Default: the random bits of the receipt.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Up to how many quarantined or retired memories to warn of, if they are among the `k` nearest
+    /// ([`Recall::warnings`](crate::Recall::warnings)). Default: 0.
+    pub fn warnings(mut self, most: usize) -> Self {
+        self.warnings = most;
         self
     }
 }

@@ -11,12 +11,12 @@ use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots, names, principals,
-    reports,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots,
+    names, policies, principals, reports, standings,
 };
 
 use super::core::Core;
-use super::output::{Namespace, Record, Stats, Verification};
+use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::recall::parse_metadata;
 use super::seal;
 
@@ -67,6 +67,7 @@ fn record(conn: &Connection, row: MemoryRow) -> Result<Record> {
         updated_at: row.updated_at,
         expires_at: row.expires_at,
         superseded_by: row.superseded_by.map(|id| MemoryId(id.cast_unsigned())),
+        merged_into: aliases::survivor(conn, row.id)?.map(|id| MemoryId(id.cast_unsigned())),
     })
 }
 
@@ -87,6 +88,27 @@ pub(crate) fn namespaces(core: &Core) -> Result<Vec<Namespace>> {
 pub(crate) fn count(core: &Core, namespace: Option<&str>) -> Result<u64> {
     let rows = namespaces(core)?;
     Ok(rows.iter().filter(|row| namespace.is_none_or(|name| row.name == name)).map(|row| row.memories).sum())
+}
+
+/// Entries of the audit table after number `after`.
+pub(crate) fn audit_entries(core: &Core, after: u64, limit: usize) -> Result<Vec<AuditEntry>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    core.db.snapshot(|conn| {
+        let rows = audit::entries(conn, after, limit)?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(AuditEntry {
+                    id: row.id.cast_unsigned(),
+                    at: row.at,
+                    actor: row.actor,
+                    op: row.op,
+                    namespace: names::namespace_by_id(conn, row.namespace)?.map(|row| row.name),
+                    memory: (row.reference != 0).then(|| MemoryId(row.reference.cast_unsigned())),
+                    detail: parse_metadata(Some(&row.detail))?,
+                })
+            })
+            .collect()
+    })
 }
 
 /// Figures.
@@ -151,6 +173,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     }
     core.db.snapshot(|conn| {
         verify_memories(conn, &mut found)?;
+        verify_merged(conn, &mut found)?;
         match reports::check_all(conn) {
             Ok(reports) => found.reports = reports,
             Err(error) => found.faults.push(error.to_string()),
@@ -161,6 +184,9 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             half_lives::all(conn).map(|_| Vec::new()),
             calibrators::check_all(conn),
             forecasts::tallies(conn, None).map(|_| Vec::new()),
+            audit::check_all(conn),
+            policies::check_all(conn),
+            standings::check_all(conn),
         ] {
             match checked {
                 Ok(faults) => found.faults.extend(faults),
@@ -211,6 +237,19 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
             }
         }
     }
+}
+
+/// Merged memories are in no page: they are looked at one by one.
+fn verify_merged(conn: &Connection, found: &mut Verification) -> Result<()> {
+    let (faults, merged) = aliases::check_all(conn)?;
+    found.faults.extend(faults);
+    for row in merged {
+        found.memories += 1;
+        if let Err(error) = record(conn, row) {
+            found.faults.push(error.to_string());
+        }
+    }
+    Ok(())
 }
 
 /// Cells and their lots are derived: they must be what the experiences give.

@@ -1,10 +1,14 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod barred;
 mod calibrate;
 mod chance;
 mod core;
+mod distil;
+mod doubles;
 mod figures;
 mod files;
+mod govern;
 mod half_life;
 mod holdings;
 mod input;
@@ -15,21 +19,29 @@ mod options;
 mod output;
 mod partition;
 mod points;
+mod policy;
 mod principals;
 mod recall;
 mod remember;
 mod report;
 mod sample;
 mod seal;
+mod standing;
 mod store;
+mod trial;
 mod uplift;
 mod view;
 
+pub use distil::Merge;
 pub use figures::Window;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
-pub use output::{Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification};
+pub use output::{
+    AuditEntry, Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification, Warning,
+};
+pub use policy::Policy;
 pub use principals::Principal;
+pub use standing::Standing;
 pub use store::Store;
 pub use uplift::Scope;

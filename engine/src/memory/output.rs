@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::id::{MemoryId, ReceiptId, ReportId};
-use crate::outcome::{Calibration, Evidence};
+use crate::outcome::{Calibration, Evidence, StandingState};
 use crate::vector::Metric;
 
 /// The answer to a [`Query`](crate::Query).
@@ -22,6 +22,8 @@ pub struct Recall {
     /// ([`Query::hold_out`](crate::Query::hold_out)): there are none then, and the report on this recall
     /// can name none.
     pub withheld: bool,
+    /// Memories that are no hits because they failed, if the query asked for warnings; nearest first.
+    pub warnings: Vec<Warning>,
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
     pub bytes_touched: u64,
 }
@@ -41,8 +43,9 @@ pub struct Hit {
     pub similarity: f32,
     /// What experience says of it in situations like this one.
     pub evidence: Evidence,
-    /// The probability with which it was shown: 1, unless it was explored
-    /// ([`Query::explore`](crate::Query::explore)). Then it is the probability of being drawn into any of
+    /// The probability with which it was shown: 1, unless chance put it there. For a quarantined memory
+    /// that is tried again in the last place, the share of recalls on which that happens. For one that was
+    /// explored ([`Query::explore`](crate::Query::explore)), the probability of being drawn into any of
     /// the explored places, estimated from 256 draws: its standard error is at most 0.031, and it is
     /// never below 1/258.
     pub propensity: f64,
@@ -67,6 +70,30 @@ impl Hit {
     pub fn reasons(&self) -> Vec<String> {
         crate::rank::reasons(self.similarity, &self.evidence)
     }
+}
+
+/// A memory that would be near, and is kept from the hits because it failed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The memory.
+    pub id: MemoryId,
+    /// Its namespace.
+    pub namespace: String,
+    /// How it stands: quarantined, on probation or retired.
+    pub state: StandingState,
+    /// Cosine, dot product, or minus the squared Euclidean distance to the query.
+    pub similarity: f32,
+    /// Weight of its successes in situations like this one, in outcomes.
+    pub successes: f64,
+    /// Weight of its failures in situations like this one, in outcomes.
+    pub failures: f64,
+    /// That in a sentence, such as "Quarantined; tried in situations like this one: failed 7 of 8."
+    pub text: String,
+    /// Its text, if the query asked for contents.
+    pub content: Option<String>,
+    /// Its metadata, if the query asked for contents; null if it has none.
+    pub metadata: Option<Value>,
 }
 
 /// Everything stored about a memory.
@@ -95,8 +122,10 @@ pub struct Record {
     pub updated_at: Timestamp,
     /// When it stops being recalled.
     pub expires_at: Option<Timestamp>,
-    /// The memory that replaced it.
+    /// The memory that replaced it, or that it was merged into.
     pub superseded_by: Option<MemoryId>,
+    /// The memory that stands for it since it was merged ([`Store::distil`](crate::Store::distil)).
+    pub merged_into: Option<MemoryId>,
 }
 
 /// What became of a report.
@@ -188,6 +217,27 @@ pub struct Stats {
     pub seals: u64,
     /// How the probabilities promised by recalls have come true, in all namespaces together.
     pub calibration: Calibration,
+}
+
+/// An entry of the audit table: what was decided, by whom and on which figures. Never changed or
+/// deleted.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// Its number: 1, 2, 3, ... without gaps.
+    pub id: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// `"engine"`: by a rule; `"owner"`: by a call.
+    pub actor: String,
+    /// What was done, such as `"quarantine"` or `"policy"`.
+    pub op: String,
+    /// The namespace it is about, unless that is gone.
+    pub namespace: Option<String>,
+    /// The memory it is about.
+    pub memory: Option<MemoryId>,
+    /// The figures and reasons behind it: a JSON object.
+    pub detail: Value,
 }
 
 /// What [`Store::verify`](crate::Store::verify) found.

@@ -13,18 +13,20 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::graph::{CodeBlock, TailRow};
-use crate::outcome::Calibrator;
+use crate::outcome::{Calibrator, StandingState, Weights};
 use crate::segment::SpaceKind;
 use crate::store::calibrators::{self, Fitted};
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
 use crate::store::lots;
 use crate::store::memories::{self, LIVE};
-use crate::store::{Db, shuffle};
+use crate::store::{Db, aliases, shuffle, standings};
 use crate::vector::Metric;
 
+use super::barred::Barred;
 use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
+use super::policy::Policy;
 use super::sample::Sample;
 
 /// The metric in which situations are compared: that of the memories, but cosine under dot, whose
@@ -49,6 +51,8 @@ pub(crate) struct Snapshot {
     /// Weights of all successes and failures.
     pub overall: (f64, f64),
     pub calibrator: Calibrator,
+    pub policy: Arc<Policy>,
+    pub barred: Arc<Barred>,
 }
 
 impl Snapshot {
@@ -87,6 +91,10 @@ struct State {
     memory_sample: Sample,
     cell_sample: Sample,
     fitted: Option<Fitted>,
+    policy: Arc<Policy>,
+    barred: Arc<Barred>,
+    /// Merged memories, each with the one that its cells count for.
+    aliases: HashMap<u64, u64>,
 }
 
 impl Partition {
@@ -111,6 +119,9 @@ impl Partition {
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
             fitted: calibrators::load(conn, id)?,
+            policy: Arc::new(Policy::load(conn, id)?),
+            barred: Arc::default(),
+            aliases: aliases::of_namespace(conn, id)?.into_iter().collect(),
         };
         let partition = |state| Self { id, metric, state: RwLock::new(state) };
         for segment in segments {
@@ -133,6 +144,9 @@ impl Partition {
             }
         }
         state.fresh_cells = Arc::new(fresh);
+        for row in standings::all(conn, Some(id))? {
+            state.note_standing(row.memory.cast_unsigned(), row.state);
+        }
         state.load_memory_sample(conn, id, metric)?;
         state.load_cell_sample(conn, metric)?;
         Ok(partition(state))
@@ -169,6 +183,23 @@ impl Partition {
     pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, now: Timestamp) -> Vec<Option<Cell>> {
         let state = self.state.read();
         ids.map(|id| state.holdings.weigh(id, now)).collect()
+    }
+
+    /// What the reports on a memory sum up to as they count at `now`.
+    pub(crate) fn tally(&self, memory: u64, now: Timestamp) -> Weights {
+        self.state.read().holdings.tally(memory, now)
+    }
+
+    /// The memories with evidence, each with what that sums up to.
+    pub(crate) fn tallies(&self, now: Timestamp) -> Vec<(u64, Weights)> {
+        let state = self.state.read();
+        let memories = state.holdings.memories();
+        memories.map(|memory| (memory, state.holdings.tally(memory, now))).collect()
+    }
+
+    /// The policy of the namespace.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.state.read().policy.clone()
     }
 
     /// The cells of the live memories of a kind, which are `memories`.
@@ -270,6 +301,8 @@ impl State {
             mute: self.holdings.mute().clone(),
             overall,
             calibrator: self.fitted.map_or(Calibrator::IDENTITY, |fitted| fitted.calibrator),
+            policy: self.policy.clone(),
+            barred: self.barred.clone(),
         }
     }
 
@@ -308,6 +341,7 @@ impl State {
                 for set in self.kinds.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
+                self.note_standing(id, StandingState::Active);
                 if !self.memory_sample.remove((shuffle(change.reference), id)) {
                     self.load_memory_sample(conn, namespace, metric)?;
                 }
@@ -324,6 +358,9 @@ impl State {
             }
             Op::CellRemoved => {
                 let shuffle = self.holdings.remove(id);
+                if self.barred.has_cell(id) {
+                    Arc::make_mut(&mut self.barred).remove_cell(id);
+                }
                 for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
                     Arc::make_mut(set).remove(id);
                 }
@@ -334,6 +371,20 @@ impl State {
                 }
             }
             Op::Calibrated => self.fitted = calibrators::load(conn, namespace)?,
+            Op::Policy => self.policy = Arc::new(Policy::load(conn, namespace)?),
+            Op::Standing => {
+                let state = standings::load(conn, change.reference)?.map(|row| row.state);
+                self.note_standing(id, state.unwrap_or(StandingState::Active));
+            }
+            Op::Aliased => {
+                match aliases::survivor(conn, change.reference)? {
+                    Some(survivor) => self.aliases.insert(id, survivor.cast_unsigned()),
+                    None => self.aliases.remove(&id),
+                };
+                for cell in cells::of_memory(conn, change.reference)? {
+                    self.put_cell(conn, metric, &cell)?;
+                }
+            }
             Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
         }
         Ok(())
@@ -366,21 +417,26 @@ impl State {
 
     /// Takes in the evidence of a cell. Returns whether the cell is new.
     fn hold(&mut self, conn: &Connection, cell: &CellRow) -> Result<bool> {
+        let memory = self.owner(cell.memory.cast_unsigned()).cast_signed();
         // Most have no lots, and then nothing more is read.
         let (kind, lots) = if cell.lots == 0 {
             (0, Vec::new())
         } else {
-            let kind = memories::load(conn, cell.memory)?.map_or(0, |row| row.kind);
+            let kind = memories::load(conn, memory)?.map_or(0, |row| row.kind);
             (kind, lots::of_cell(conn, cell.id)?)
         };
-        Ok(self.holdings.put(cell, kind, lots))
+        Ok(self.holdings.put(&CellRow { memory, ..*cell }, kind, lots))
     }
 
     fn put_cell(&mut self, conn: &Connection, metric: Metric, cell: &CellRow) -> Result<()> {
-        let (id, memory) = (cell.id.cast_unsigned(), cell.memory.cast_unsigned());
+        let (id, memory) = (cell.id.cast_unsigned(), self.owner(cell.memory.cast_unsigned()));
         let was_mute = self.holdings.mute().contains(id);
         let is_new = self.hold(conn, cell)?;
         let is_mute = self.holdings.mute().contains(id);
+        if self.barred.has(memory) != self.barred.has_cell(id) {
+            let barred = Arc::make_mut(&mut self.barred);
+            if barred.has(memory) { barred.add_cell(id) } else { barred.remove_cell(id) }
+        }
         if is_new {
             for (kind, set) in &mut self.kind_cells {
                 if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
@@ -401,6 +457,19 @@ impl State {
             self.cell_sample.put((cell.shuffle, id), &vector);
         }
         Ok(())
+    }
+
+    /// The memory that the evidence on this one counts for.
+    fn owner(&self, memory: u64) -> u64 {
+        let survivor = self.aliases.get(&memory).filter(|_| !crate::sabotage::on("merge_loses_evidence"));
+        survivor.copied().unwrap_or(memory)
+    }
+
+    fn note_standing(&mut self, memory: u64, state: StandingState) {
+        if state != self.barred.state(memory) {
+            let cells = self.holdings.cells().filter(|(_, owner)| *owner == memory).map(|(id, _)| id);
+            Arc::make_mut(&mut self.barred).note(memory, state, cells);
+        }
     }
 
     fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {

@@ -20,25 +20,28 @@ use super::input::{DEFAULT_NAMESPACE, Query};
 use super::output::{Hit, Recall};
 use super::partition::{Partition, Snapshot, experience_metric};
 use super::points::{Among, Damage, Search, memory_vector};
+use super::trial;
 
 /// A namespace that takes part in a recall.
-struct Ground {
-    name: String,
-    partition: Arc<Partition>,
-    seen: Snapshot,
+pub(super) struct Ground {
+    pub name: String,
+    pub partition: Arc<Partition>,
+    pub seen: Snapshot,
     /// Memories of the kind asked for, and their cells; `None`: all.
-    only: Option<(Arc<RoaringTreemap>, Arc<RoaringTreemap>)>,
+    pub only: Option<(Arc<RoaringTreemap>, Arc<RoaringTreemap>)>,
+    /// Whether memories that are kept from the hits are found all the same.
+    pub lifted: bool,
 }
 
 /// The query in the two spaces.
-struct Probes {
-    memories: Probe,
+pub(super) struct Probes {
+    pub memories: Probe,
     /// `None`: the same as in that of the memories, and preparing it twice is time lost.
     experiences: Option<Probe>,
 }
 
 impl Probes {
-    fn new(core: &Core, vector: &[f32]) -> Result<Self> {
+    pub fn new(core: &Core, vector: &[f32]) -> Result<Self> {
         let memories = Probe::new(core.metric, &core.prepare(vector)?);
         let metric = experience_metric(core.metric);
         let experiences =
@@ -46,7 +49,7 @@ impl Probes {
         Ok(Self { memories, experiences })
     }
 
-    fn experiences(&self) -> &Probe {
+    pub fn experiences(&self) -> &Probe {
         self.experiences.as_ref().unwrap_or(&self.memories)
     }
 }
@@ -60,23 +63,36 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     chance::check(query)?;
     let now = core.now();
     let mut effort = Effort::default();
-    let (grounds, ranked) = loop {
+    let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
+    let width = if query.width == 0 { core.settings.width } else { query.width };
+    let (grounds, mut placed, mut warnings) = loop {
         core.view.catch_up(&core.db)?;
-        let grounds = survey(core, query, now)?;
+        let mut grounds = survey(core, query, now)?;
         let answer = core.with_scratch(|scratch| {
-            search(&grounds, &probes, query, core.settings.width, now, scratch, &mut effort)
+            let mut search = |grounds: &[Ground], most: usize| {
+                search(grounds, &probes, query, (width, most), now, scratch, &mut effort)
+            };
+            let mut placed = chance::place(search(&grounds, chance::ranked(query))?, query, receipt);
+            let everything = |grounds: &[Ground]| search(grounds, usize::MAX);
+            let mut lifted = trial::look(&mut grounds, query, receipt.map(trial::draw), everything)?;
+            if let Some((ranked, propensity)) = lifted.trial {
+                placed.truncate(query.k - 1);
+                placed.push(Placed { ranked, propensity });
+            }
+            trial::explain(&mut lifted.warnings, &grounds, &probes, width, now, scratch, &mut effort)?;
+            Ok((placed, lifted.warnings))
         });
         match answer {
-            Ok(ranked) => break (grounds, ranked),
+            Ok((placed, warnings)) => break (grounds, placed, warnings),
             // Each round takes a damaged segment out of use, so the rounds are bounded.
             Err(Damage { name, fault }) => {
                 core.view.condemn(&core.db, now, &name, &fault.to_string())?;
             }
         }
     };
-    let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
-    let mut placed = chance::place(ranked, query, receipt);
-    let held = receipt.map(|id| chance::hold_out(&mut placed, query, id)).unwrap_or_default();
+    let policies = grounds.iter().map(|ground| ground.seen.policy.hold_out);
+    let share = policies.fold(query.hold_out, f64::max);
+    let held = receipt.map(|id| chance::hold_out(&mut placed, share, query, id)).unwrap_or_default();
     let mut hits: Vec<Hit> = placed
         .iter()
         .filter(|_| !held.withheld)
@@ -92,7 +108,9 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
         })
         .collect();
     if query.content {
-        load_contents(core, &mut hits, &mut effort)?;
+        let hits = hits.iter_mut().map(|hit| (hit.id, &mut hit.content, &mut hit.metadata));
+        let warnings = warnings.iter_mut().map(|w| (w.id, &mut w.content, &mut w.metadata));
+        load_contents(core, hits.chain(warnings), &mut effort)?;
     }
     if let Some(id) = receipt {
         let shown = placed.iter().map(|placed| placed.ranked.memory).collect();
@@ -116,7 +134,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     }
     core.counters.add(&effort);
     let fit = hits.iter().map(Hit::probability).fold(0.0, f64::max);
-    Ok(Recall { receipt, hits, fit, withheld: held.withheld, bytes_touched: effort.bytes })
+    Ok(Recall { receipt, hits, fit, withheld: held.withheld, warnings, bytes_touched: effort.bytes })
 }
 
 /// The namespaces of a query that exist, each once.
@@ -150,17 +168,17 @@ fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
             }
         };
         let seen = partition.snapshot(now);
-        grounds.push(Ground { name: name.clone(), partition, seen, only });
+        grounds.push(Ground { name: name.clone(), partition, seen, only, lifted: false });
     }
     Ok(grounds)
 }
 
-/// The candidates for the places of the query, best first.
+/// The best candidates for the places of the query, at most `most`.
 fn search(
     grounds: &[Ground],
     probes: &Probes,
     query: &Query,
-    default_width: usize,
+    (width, most): (usize, usize),
     now: Timestamp,
     scratch: &mut Scratch,
     effort: &mut Effort,
@@ -168,7 +186,6 @@ fn search(
     if query.k == 0 {
         return Ok(Vec::new());
     }
-    let width = if query.width == 0 { default_width } else { query.width };
     let experienced = grounds.iter().any(|ground| ground.seen.cells > 0);
     // Without experience the order is that of similarity: the best k are all there is to know.
     let want = if experienced { query.k.max(NEIGHBOURS) } else { query.k };
@@ -231,13 +248,14 @@ fn search(
         .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
     let calibrators: Vec<Calibrator> = grounds.iter().map(|ground| ground.seen.calibrator).collect();
     let common = Grounds { memories, experiences, identical, overall, calibrators: &calibrators };
-    Ok(rank(&candidates, &neighbours, &common, chance::ranked(query)))
+    Ok(rank(&candidates, &neighbours, &common, most))
 }
 
 impl Ground {
-    /// Whether a memory may be a hit: of the kind asked for, and its time not over.
+    /// Whether a memory may be a hit: of the kind asked for, its time not over, and not kept from the hits.
     fn accepts(&self, memory: u64, now: Timestamp) -> bool {
-        self.only.as_ref().is_none_or(|(memories, _)| memories.contains(memory))
+        (self.lifted || !self.seen.barred.has(memory))
+            && self.only.as_ref().is_none_or(|(memories, _)| memories.contains(memory))
             && self.seen.expiring.get(&memory).is_none_or(|at| now < *at)
     }
 
@@ -252,17 +270,20 @@ impl Ground {
         scratch: &mut Scratch,
         effort: &mut Effort,
     ) -> Result<Vec<crate::graph::Found>, Damage> {
-        let in_time = |id: u64| self.accepts(id, now);
-        let audible = |id: u64| {
-            !self.seen.mute.contains(id) && self.only.as_ref().is_none_or(|(_, cells)| cells.contains(id))
+        let bars = !self.lifted && !self.seen.barred.is_empty();
+        let accepted = |id: u64| self.accepts(id, now);
+        let audible = |cell: u64| {
+            !self.seen.mute.contains(cell)
+                && (self.lifted || !self.seen.barred.has_cell(cell))
+                && self.only.as_ref().is_none_or(|(_, cells)| cells.contains(cell))
         };
         let (fresh, among) = match (kind, &self.only) {
-            (SpaceKind::Memories, _) if !self.seen.expiring.is_empty() => {
-                (&self.seen.fresh_memories, Among::Test(&in_time))
+            (SpaceKind::Memories, _) if bars || !self.seen.expiring.is_empty() => {
+                (&self.seen.fresh_memories, Among::Test(&accepted))
             }
             (SpaceKind::Memories, Some((memories, _))) => (&self.seen.fresh_memories, Among::Set(memories)),
             (SpaceKind::Memories, None) => (&self.seen.fresh_memories, Among::All),
-            (SpaceKind::Experiences, _) if !self.seen.mute.is_empty() => {
+            (SpaceKind::Experiences, _) if bars || !self.seen.mute.is_empty() => {
                 (&self.seen.fresh_cells, Among::Test(&audible))
             }
             (SpaceKind::Experiences, Some((_, cells))) => (&self.seen.fresh_cells, Among::Set(cells)),
@@ -306,7 +327,7 @@ impl Ground {
 
 /// The backgrounds of memories and experiences, each from the samples of all namespaces searched.
 /// While there are few experiences, theirs is the one of the memories.
-fn backgrounds(
+pub(super) fn backgrounds(
     grounds: &[Ground],
     probes: &Probes,
     scratch: &mut Scratch,
@@ -336,13 +357,17 @@ fn backgrounds(
     (memories, experiences)
 }
 
-fn load_contents(core: &Core, hits: &mut [Hit], effort: &mut Effort) -> Result<()> {
+fn load_contents<'a>(
+    core: &Core,
+    hits: impl Iterator<Item = (MemoryId, &'a mut Option<String>, &'a mut Option<serde_json::Value>)>,
+    effort: &mut Effort,
+) -> Result<()> {
     core.db.snapshot(|conn| {
-        for hit in hits {
+        for (id, content, metadata) in hits {
             // A memory forgotten since the search has no content any more.
-            if let Some((content, metadata, bytes)) = memories::payload(conn, hit.id.0.cast_signed())? {
-                hit.content = Some(content);
-                hit.metadata = Some(parse_metadata(metadata.as_deref())?);
+            if let Some((text, stored, bytes)) = memories::payload(conn, id.0.cast_signed())? {
+                *content = Some(text);
+                *metadata = Some(parse_metadata(stored.as_deref())?);
                 effort.bytes += bytes;
             }
         }

@@ -5,9 +5,10 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
-use crate::store::{Tx, names};
+use crate::store::{Tx, aliases, names};
 
 use super::core::{Core, after, check_name, check_text, row_error};
+use super::doubles::Doubles;
 use super::input::{Memory, Update};
 
 /// Stores memories: all of them or none.
@@ -17,6 +18,7 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
     for (row, memory) in memories.iter().enumerate() {
         metadata.push(check(core, memory).map_err(row_error(row, memories.len()))?);
     }
+    let mut doubles = Doubles::find(core, memories)?;
     core.db.write(core.now(), |tx| {
         let mut ids = Vec::with_capacity(memories.len());
         let mut added: Vec<(i64, i64)> = Vec::new();
@@ -27,7 +29,8 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
                 Some((_, count)) => *count += 1,
                 None => added.extend(namespace.map(|namespace| (namespace, 1))),
             }
-            ids.push(MemoryId(id.cast_unsigned()));
+            let id = MemoryId(id.cast_unsigned());
+            ids.push(if namespace.is_some() { doubles.merge(tx, row, id)? } else { id });
         }
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
@@ -78,7 +81,7 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
             return store(tx, memory, metadata);
         }
         return if is_same(tx, &row, memory, metadata)? {
-            Ok((row.id, None))
+            Ok((aliases::survivor(tx.conn, row.id)?.unwrap_or(row.id), None))
         } else {
             Err(Error::KeyConflict { key: key.clone(), by: format!("memory {}", row.id) })
         };

@@ -12,6 +12,7 @@ use crate::vector::Metric;
 
 use super::calibrate;
 use super::core::{Core, check_name, check_text, row_error};
+use super::govern;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::partition::experience_metric;
@@ -34,16 +35,16 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
         }
     }
     let now = core.now();
-    let filed: Vec<Filed> = core.db.write(now, |tx| {
+    let (filed, effect): (Vec<Filed>, Effect) = core.db.write(now, |tx| {
         let mut ledger = Ledger::default();
         let mut filed = Vec::with_capacity(reports.len());
         for (row, report) in reports.iter().enumerate() {
             let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
             filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
         }
-        conclude(tx, ledger)?;
-        Ok(filed)
+        Ok((filed, conclude(tx, ledger)?))
     })?;
+    govern::consider(core, &effect);
     let mut searched = BTreeSet::new();
     for (id, slip) in &slips {
         if let Some(slip) = slip {
@@ -67,17 +68,21 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
 /// Takes a report back. Returns whether it counted until now, or waited to.
 pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
     core.writable()?;
-    core.db.write(core.now(), |tx| {
+    let (retracted, effect) = core.db.write(core.now(), |tx| {
         let mut ledger = Ledger::default();
         let retracted = credit::retract(tx, &mut ledger, id)?;
-        conclude(tx, ledger)?;
-        Ok(retracted)
-    })
+        Ok((retracted, conclude(tx, ledger)?))
+    })?;
+    govern::consider(core, &effect);
+    Ok(retracted)
 }
 
-/// Ends a transaction in which reports came, went or were bound: brings the cells in step.
+/// Ends a transaction in which reports came, went or were bound: brings the cells in step, and takes out of
+/// recall what failed severely.
 fn conclude(tx: &mut Tx<'_>, ledger: Ledger) -> Result<Effect> {
-    ledger.close(tx)
+    let effect = ledger.close(tx)?;
+    govern::severe(tx, &effect.severe)?;
+    Ok(effect)
 }
 
 fn receipt_of(report: &Report) -> Option<ReceiptId> {
@@ -149,11 +154,12 @@ fn settle_one(core: &Core, id: ReceiptId) -> Result<()> {
     let slip = core.receipts.find(id)?;
     // Another report on it may have brought a copy while this one was waiting.
     if slip.is_some() || core.db.read(|conn| is_bound(conn, id))? {
-        core.db.write(core.now(), |tx| {
+        let effect = core.db.write(core.now(), |tx| {
             let mut ledger = Ledger::default();
             credit::settle(tx, &mut ledger, id, slip.as_ref())?;
             conclude(tx, ledger)
         })?;
+        govern::consider(core, &effect);
         core.receipts.drop_reported(id);
     }
     Ok(())

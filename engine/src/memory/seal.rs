@@ -19,6 +19,7 @@ use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
 
 use super::core::Core;
+use super::govern;
 use super::partition::{experience_metric, gaps};
 use super::points::Loaded;
 
@@ -95,6 +96,7 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     core.view.catch_up(&core.db)?;
     core.view.retire_condemned(&core.db, core.now())?;
     forget_expired(core)?;
+    govern::sweep(core);
     let segments = core.view.segments();
     let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
     core.view.files().sweep(&names)?;

@@ -15,10 +15,11 @@ use super::half_life::{self, HalfLifeStatus};
 use super::input::{Memory, Query, Report, Update};
 use super::keeper::Keeper;
 use super::options::Options;
-use super::output::{Namespace, Recall, Record, ReportReply, Stats, Verification};
+use super::output::{AuditEntry, Namespace, Recall, Record, ReportReply, Stats, Verification};
+use super::policy::Policy;
 use super::principals::{self, Principal};
 use super::uplift::Scope;
-use super::{figures, inspect, open, recall, remember, report, seal, uplift};
+use super::{figures, inspect, open, policy, recall, remember, report, seal, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -48,7 +49,7 @@ const PAGE: usize = 256;
 /// # }
 /// ```
 pub struct Store {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     keeper: Keeper,
 }
 
@@ -299,6 +300,26 @@ impl Store {
         inspect::calibration(&self.core, namespace)
     }
 
+    /// Sets the policy of a namespace, which is created if it is missing. Every process goes by it from its
+    /// next call on.
+    #[allow(clippy::needless_pass_by_value, reason = "a policy is handed over, as memories are")]
+    pub fn set_policy(&self, namespace: &str, policy: Policy) -> Result<()> {
+        self.core.enter()?;
+        policy::set(&self.core, namespace, &policy)
+    }
+
+    /// The policy of a namespace; the default one where none was set.
+    pub fn policy(&self, namespace: &str) -> Result<Policy> {
+        self.core.enter()?;
+        policy::get(&self.core, namespace)
+    }
+
+    /// Up to `limit` entries of the audit table after number `after` (0: from the first), oldest first.
+    pub fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>> {
+        self.core.enter()?;
+        inspect::audit_entries(&self.core, after, limit)
+    }
+
     /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.
     pub fn verify(&self) -> Result<Verification> {
         self.core.enter()?;
@@ -359,7 +380,7 @@ impl Store {
     }
 
     /// Wakes the sealer if enough waits for it.
-    fn seal_if_due(&self) {
+    pub(super) fn seal_if_due(&self) {
         if seal::may_be_due(&self.core) {
             self.keeper.points_came();
         }

@@ -123,8 +123,8 @@ impl View {
     }
 
     /// The namespaces this handle has used.
-    pub(crate) fn all_loaded(&self) -> Vec<Arc<Partition>> {
-        self.known.read().partitions.values().cloned().collect()
+    pub(crate) fn all_loaded(&self) -> Vec<(i64, Arc<Partition>)> {
+        self.known.read().partitions.iter().map(|(id, partition)| (*id, partition.clone())).collect()
     }
 
     /// Takes a damaged segment out of use: the points it held are read from the database until

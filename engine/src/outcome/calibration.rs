@@ -49,18 +49,31 @@ pub(crate) struct Example {
     pub weight: f64,
 }
 
+impl Example {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let features = self.features.iter().zip(&other.features).map(|(a, b)| a.total_cmp(b));
+        features
+            .fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            .then(self.outcome.total_cmp(&other.outcome))
+            .then(self.weight.total_cmp(&other.weight))
+    }
+}
+
 impl Calibrator {
     /// Promises the posterior mean as it is.
     pub(crate) const IDENTITY: Calibrator =
         Calibrator { weights: [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], examples: 0 };
 
-    /// The one that explains these examples best; the identity if they are too few. Depends on their
-    /// order by rounding alone.
+    /// The one that explains these examples best; the identity if they are too few. Their order does
+    /// not matter, to the last bit.
     pub(crate) fn fit(examples: &[Example]) -> Self {
         let mut fitted = Self::IDENTITY;
         if (examples.len() as u64) < MIN_EXAMPLES {
             return fitted;
         }
+        let mut examples = examples.to_vec();
+        examples.sort_unstable_by(Example::order);
+        let examples = &examples[..];
         let mut loss = fitted.loss(examples);
         for _ in 0..STEPS {
             let Some(step) = fitted.newton(examples) else {
@@ -252,7 +265,7 @@ mod tests {
         let forward = Calibrator::fit(&all);
         all.reverse();
         let backward = Calibrator::fit(&all);
-        assert!(forward.weights.iter().zip(backward.weights).all(|(a, b)| (a - b).abs() < 1e-5));
+        assert_eq!(forward, backward);
     }
 
     #[test]

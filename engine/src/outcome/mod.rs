@@ -12,6 +12,7 @@ mod forecast;
 pub(crate) mod grid;
 mod hold_out;
 mod posterior;
+mod quarantine;
 mod trust;
 mod uplift;
 
@@ -28,6 +29,8 @@ pub use forecast::{Calibration, CalibrationBin};
 pub(crate) use hold_out::{Fate, MOST_HELD_OUT, Shares};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, Judged, MIN_EXPERIENCES, NEIGHBOURS, ln_add};
+pub use quarantine::StandingState;
+pub(crate) use quarantine::{Rule, Witnesses, likeness};
 pub(crate) use trust::{Agreement, Group};
 pub use uplift::{Rate, Uplift, Verdict};
 pub(crate) use uplift::{Trial, uplift};

@@ -33,7 +33,7 @@ pub(crate) const NEIGHBOURS: usize = 64;
 pub(crate) const MIN_EXPERIENCES: usize = 64;
 
 /// Width of the kernel, in spreads of the background. 0.4 to 0.6 differ by under a point.
-const BANDWIDTH: f64 = 0.45;
+pub(super) const BANDWIDTH: f64 = 0.45;
 /// Weight of the pseudo-success at the memory's own place.
 const KAPPA: f64 = 1.5;
 /// Weight of the pseudo-failure that every memory carries.

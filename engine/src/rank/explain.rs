@@ -31,6 +31,18 @@ pub(crate) fn reasons(similarity: f32, evidence: &Evidence) -> Vec<String> {
     reasons
 }
 
+/// What to know of a memory that is kept from the hits: how it went in situations like this one (weights, in
+/// outcomes).
+pub(crate) fn warning(retired: bool, successes: f64, failures: f64) -> String {
+    let state = if retired { "Retired" } else { "Quarantined" };
+    let tried = (successes + failures).round();
+    if tried < 1.0 {
+        return format!("{state}; not tried in situations like this one.");
+    }
+    let failed = (failures * tried / (successes + failures)).round();
+    format!("{state}; tried in situations like this one: failed {failed:.0} of {tried:.0}.")
+}
+
 fn count(reports: u64) -> String {
     if reports == 1 { "1 report".to_owned() } else { format!("{reports} reports") }
 }

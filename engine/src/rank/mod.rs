@@ -3,5 +3,5 @@
 mod explain;
 mod score;
 
-pub(crate) use explain::reasons;
+pub(crate) use explain::{reasons, warning};
 pub(crate) use score::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};

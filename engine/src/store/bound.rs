@@ -108,6 +108,15 @@ pub(super) fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Op
     Ok(Some(bound))
 }
 
+/// Whether it was left to chance that the recall with this receipt showed a memory.
+pub(super) fn shown_by_chance(conn: &Connection, id: &[u8; 16], memory: u64) -> Result<bool> {
+    let Some(bound) = load_receipt(conn, id)? else {
+        return Ok(false);
+    };
+    let mut shown = bound.shown.iter().zip(&bound.facts.hits);
+    Ok(shown.any(|(shown, facts)| *shown == memory && facts.propensity < 1.0))
+}
+
 /// Whether a copy of this receipt is kept here.
 pub(crate) fn is_bound(conn: &Connection, id: ReceiptId) -> Result<bool> {
     conn.prepare_cached("SELECT count(*) FROM receipts WHERE id = ?1")

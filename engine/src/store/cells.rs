@@ -324,6 +324,15 @@ pub(crate) fn all(conn: &Connection, namespace: Option<i64>) -> Result<Vec<CellR
     rows.map(|row| CellRow::checked(row.map_err(sql)?)).collect()
 }
 
+/// The cells of a memory, by id.
+pub(crate) fn of_memory(conn: &Connection, memory: i64) -> Result<Vec<CellRow>> {
+    let mut statement = conn
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM cells WHERE memory = ?1 ORDER BY id"))
+        .map_err(sql)?;
+    let rows = statement.query_map([memory], CellRow::read).map_err(sql)?;
+    rows.map(|row| CellRow::checked(row.map_err(sql)?)).collect()
+}
+
 /// How many cells there are.
 pub(crate) fn count(conn: &Connection) -> Result<u64> {
     conn.query_row("SELECT count(*) FROM cells", [], |r| r.get::<_, i64>(0))

@@ -34,6 +34,12 @@ pub(crate) enum Op {
     HalfLifeChanged = 11,
     /// A namespace got another calibrator.
     Calibrated = 12,
+    /// A namespace got another policy.
+    Policy = 20,
+    /// The standing of a memory changed: quarantined, pinned, or the like.
+    Standing = 21,
+    /// The evidence on a memory counts for another one from now on, or for itself again.
+    Aliased = 22,
 }
 
 impl Op {
@@ -51,6 +57,9 @@ impl Op {
             Op::TrustChanged,
             Op::HalfLifeChanged,
             Op::Calibrated,
+            Op::Policy,
+            Op::Standing,
+            Op::Aliased,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -5,8 +5,6 @@
 //! earlier ones, and so does one that is retracted: the experiences of a receipt are always computed
 //! from the whole set of its reports.
 
-use rusqlite::Connection;
-
 use crate::error::{Error, Result};
 use crate::id::{ReceiptId, ReportId};
 use crate::outcome::{Credit, Group};
@@ -15,7 +13,7 @@ use super::bound::{Bound, bind};
 use super::db::Tx;
 use super::experiences::{Experience, credited, of_report, set_experience};
 use super::ledger::Ledger;
-use super::memories::{self, FORGOTTEN, LIVE};
+use super::memories::{self, FORGOTTEN};
 use super::names::intern_principal;
 use super::payload::pack;
 use super::principals;
@@ -268,19 +266,20 @@ fn bring(
             set(ledger, *memory, Some(*held), None)?;
         }
     }
-    let mut credited = Vec::new();
+    let mut credited: Vec<(u64, f64)> = Vec::new();
     for (memory, experience) in wanted {
         let held = before.iter().find(|(m, _)| m == memory).map(|(_, held)| *held);
         if held != Some(*experience) {
             set(ledger, *memory, held, Some(*experience))?;
         }
-        if is_new && is_live(tx.conn, ledger, *memory)? {
-            credited.push((*memory, experience.credit.weight()));
+        let known = ledger.memory(tx.conn, memory.cast_signed())?;
+        if is_new && let Some(memory) = known.and_then(|known| known.counts_for).map(i64::cast_unsigned) {
+            let share = experience.credit.weight();
+            match credited.iter_mut().find(|(m, _)| *m == memory) {
+                Some((_, sum)) => *sum += share,
+                None => credited.push((memory, share)),
+            }
         }
     }
     Ok(credited)
-}
-
-fn is_live(conn: &Connection, ledger: &mut Ledger, memory: u64) -> Result<bool> {
-    Ok(ledger.memory(conn, memory.cast_signed())?.is_some_and(|known| known.status == LIVE))
 }

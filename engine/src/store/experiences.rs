@@ -129,8 +129,9 @@ pub(super) fn set_experience(
 pub(super) fn credited(conn: &Connection, report: i64) -> Result<Vec<(u64, f64)>> {
     let mut statement = conn
         .prepare_cached(
-            "SELECT e.memory, e.credit FROM experiences e JOIN memories m ON m.id = e.memory
-             WHERE e.report = ?1 AND m.status = 0 ORDER BY e.memory",
+            "SELECT m.id, sum(e.credit) FROM experiences e LEFT JOIN aliases a ON a.memory = e.memory
+             JOIN memories m ON m.id = ifnull(a.survivor, e.memory)
+             WHERE e.report = ?1 AND m.status = 0 GROUP BY m.id ORDER BY m.id",
         )
         .map_err(sql)?;
     let rows = statement

@@ -7,13 +7,14 @@ use rusqlite::Connection;
 use crate::error::Result;
 use crate::outcome::{Credit, Group, Sums, Tally};
 
+use super::aliases;
 use super::cells;
 use super::changes::Op;
 use super::db::Tx;
 use super::forecasts;
 use super::grid::Places;
 use super::half_lives;
-use super::memories::{self, LIVE};
+use super::memories::{self, LIVE, MERGED};
 use super::refill::Content;
 use super::reports::Row;
 use super::slip::HitFacts;
@@ -24,6 +25,8 @@ pub(super) struct Known {
     pub namespace: i64,
     pub kind: i64,
     pub status: i64,
+    /// The live memory that its evidence counts for: itself, unless it was merged.
+    pub counts_for: Option<i64>,
 }
 
 /// Whose evidence of which day (UTC).
@@ -49,10 +52,11 @@ pub(crate) struct Ledger {
 
 /// What the reports of a transaction did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(dead_code, reason = "read by whoever guards memories against failures")]
 pub(crate) struct Effect {
     /// The live memories whose evidence changed, by id.
     pub changed: Vec<u64>,
+    /// Those among them that have more failures or fewer successes.
+    pub worse: Vec<u64>,
     /// Those among them that a severe failure was newly counted against.
     pub severe: Vec<u64>,
 }
@@ -63,13 +67,17 @@ impl Ledger {
         if let Some(known) = self.memories.get(&id) {
             return Ok(Some(*known));
         }
-        let known = memories::load(conn, id)?.map(|row| Known {
-            namespace: row.namespace,
-            kind: row.kind,
-            status: row.status,
-        });
-        self.memories.extend(known.map(|known| (id, known)));
-        Ok(known)
+        let Some(row) = memories::load(conn, id)? else {
+            return Ok(None);
+        };
+        let counts_for = match row.status {
+            LIVE => Some(id),
+            MERGED => aliases::survivor(conn, id)?,
+            _ => None,
+        };
+        let known = Known { namespace: row.namespace, kind: row.kind, status: row.status, counts_for };
+        self.memories.insert(id, known);
+        Ok(Some(known))
     }
 
     /// The number of the situation with this vector, which is stored if it is new.
@@ -92,7 +100,8 @@ impl Ledger {
 
     /// Notes that a report counts for a memory and did not before.
     pub(super) fn note_new(&mut self, memory: i64, report: &Row) {
-        if report.severe {
+        // One stranger must not be able to take a memory out of use.
+        if report.severe && report.group() == Group::OWNER {
             self.severe.insert(memory.cast_unsigned());
         }
         if report.group() != Group::POOL {
@@ -139,21 +148,32 @@ impl Ledger {
         let (mut effect, mut places) = (Effect::default(), Places::default());
         for ((memory, situation), mut change) in std::mem::take(&mut self.changes) {
             change.retain(|_, sums| *sums != Sums::default());
-            let Some(known) = self.memory(tx.conn, memory)?.filter(|known| known.status == LIVE) else {
+            let Some(known) = self.memory(tx.conn, memory)? else {
+                continue;
+            };
+            let Some(counts_for) = known.counts_for.map(i64::cast_unsigned) else {
                 continue;
             };
             if change.is_empty() {
                 continue;
             }
+            let mut all = Sums::default();
             let mut content = Content::default();
             let fades = self.fades(tx.conn, known.kind)?;
             for (source, sums) in change {
+                all.add(sums);
                 content.add(source, sums, fades);
             }
             cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
-            effect.changed.push(memory.cast_unsigned());
+            effect.changed.push(counts_for);
+            if all.success < 0 || all.failure > 0 {
+                effect.worse.push(counts_for);
+            }
         }
-        effect.changed.dedup();
+        for memories in [&mut effect.changed, &mut effect.worse] {
+            memories.sort_unstable();
+            memories.dedup();
+        }
         let mut new: BTreeMap<i64, i64> = BTreeMap::new();
         for (memory, more) in std::mem::take(&mut self.new) {
             if let Some(known) = self.memory(tx.conn, memory)?
@@ -171,7 +191,11 @@ impl Ledger {
         for group in &self.learnt {
             tx.change(Op::TrustChanged, 0, group.0)?;
         }
-        effect.severe = self.severe.into_iter().filter(|m| effect.changed.binary_search(m).is_ok()).collect();
+        for memory in std::mem::take(&mut self.severe) {
+            let known = self.memory(tx.conn, memory.cast_signed())?;
+            effect.severe.extend(known.and_then(|known| known.counts_for).map(i64::cast_unsigned));
+        }
+        effect.severe.retain(|memory| effect.changed.binary_search(memory).is_ok());
         Ok(effect)
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
 
+use super::aliases;
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
@@ -18,6 +19,8 @@ use super::sum::RowSum;
 pub(crate) const LIVE: i64 = 0;
 pub(crate) const SUPERSEDED: i64 = 1;
 pub(crate) const FORGOTTEN: i64 = 2;
+/// Merged into another memory; see `aliases.rs`.
+pub(crate) const MERGED: i64 = 3;
 
 /// The row of a memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -286,14 +289,47 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     row.key = None;
     let superseded_by = row.superseded_by;
     retire(tx, &mut row, FORGOTTEN, superseded_by)?;
-    for text in ["DELETE FROM payloads WHERE memory = ?1", "DELETE FROM vectors WHERE memory = ?1"] {
+    for text in [
+        "DELETE FROM payloads WHERE memory = ?1",
+        "DELETE FROM vectors WHERE memory = ?1",
+        "DELETE FROM standings WHERE memory = ?1",
+    ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }
     Ok(())
 }
 
+/// Takes a live memory out of recall, whose evidence counts for another one from now on.
+pub(super) fn absorb(tx: &mut Tx<'_>, mut row: MemoryRow, by: i64) -> Result<()> {
+    names::count_memories(tx, row.namespace, -1)?;
+    tx.change(Op::Removed, row.namespace, row.id)?;
+    row.superseded_by = Some(by);
+    settle(tx, row, MERGED)
+}
+
+/// Makes a merged memory a live one again. Its vector is a point again, as if it had just come.
+pub(super) fn restore(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
+    names::count_memories(tx, row.namespace, 1)?;
+    row.superseded_by = None;
+    row.vector_seq = tx.change(Op::Moved, row.namespace, row.id)?;
+    // How it stands is seen again with it.
+    tx.change(Op::Standing, row.namespace, row.id)?;
+    settle(tx, row, LIVE)
+}
+
+/// Gives a memory another status and nothing else.
+pub(super) fn settle(tx: &mut Tx<'_>, mut row: MemoryRow, status: i64) -> Result<()> {
+    row.status = status;
+    row.updated_at = tx.now;
+    row.save(tx)
+}
+
 fn retire(tx: &mut Tx<'_>, row: &mut MemoryRow, status: i64, by: Option<i64>) -> Result<()> {
+    if row.status == MERGED {
+        aliases::forget(tx, row)?;
+    }
     if row.status == LIVE {
+        aliases::go_with(tx, row.id, status)?;
         names::count_memories(tx, row.namespace, -1)?;
         cells::remove_of_memory(tx, row.namespace, row.id)?;
         tx.change(Op::Removed, row.namespace, row.id)?;
@@ -318,7 +354,9 @@ pub(crate) fn drop_namespace(tx: &mut Tx<'_>, namespace: i64) -> Result<i64> {
             forget(tx, row)?;
         }
     }
-    tx.conn.execute("DELETE FROM namespaces WHERE id = ?1", [namespace]).map_err(sql)?;
+    for text in ["DELETE FROM policies WHERE namespace = ?1", "DELETE FROM namespaces WHERE id = ?1"] {
+        tx.conn.execute(text, [namespace]).map_err(sql)?;
+    }
     tx.change(Op::NamespaceDropped, namespace, namespace)?;
     Ok(dropped)
 }

@@ -3,6 +3,8 @@
 //! Everything else in a store's directory can be rebuilt from `memory.db`. Nothing but SQLite
 //! ever opens the files of the two databases: a foreign `close()` would drop SQLite's locks.
 
+pub(crate) mod aliases;
+pub(crate) mod audit;
 mod bound;
 pub(crate) mod calibrators;
 pub(crate) mod cells;
@@ -21,6 +23,7 @@ pub(crate) mod lots;
 pub(crate) mod memories;
 pub(crate) mod names;
 mod payload;
+pub(crate) mod policies;
 pub(crate) mod principals;
 mod receipts;
 mod refill;
@@ -28,6 +31,7 @@ pub(crate) mod registry;
 pub(crate) mod reports;
 mod schema;
 mod slip;
+pub(crate) mod standings;
 mod sum;
 
 pub(crate) use bound::{check_grounds, is_bound};

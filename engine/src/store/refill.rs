@@ -92,7 +92,7 @@ fn by_situation(conn: &Connection, of: Of) -> Result<BTreeMap<(i64, i64, i64), C
             "SELECT e.memory, e.situation, e.outcome, e.credit, e.won, r.at, r.standing, r.reporter,
                m.kind IN (SELECT kind FROM half_lives), m.namespace
              FROM memories m JOIN experiences e ON e.memory = m.id JOIN reports r ON r.id = e.report
-             WHERE m.status = 0 AND {condition}"
+             WHERE m.status IN (0, 3) AND {condition}"
         ))
         .map_err(sql)?;
     let mut rows = statement.query([value]).map_err(sql)?;

@@ -3,7 +3,7 @@
 //! - `meta`: what was fixed at creation (store id, lineage, dimension, metric, model).
 //! - `namespaces`, `kinds`, `principals`: names, each with the number that stands for it elsewhere.
 //! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
-//!   superseded, 2 forgotten. `vector_seq` is the change that set its vector; `shuffle` a hash of
+//!   superseded, 2 forgotten, 3 merged into another. `vector_seq` is the change that set its vector; `shuffle` a hash of
 //!   its id, by which samples are drawn.
 //! - `payloads` (zstd), `vectors` (f32, little-endian): gone when a memory is forgotten.
 //! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
@@ -16,6 +16,10 @@
 //!   the owner, -1 all unregistered names, any other a registered principal.
 //! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
 //! - `half_lives`: kinds whose evidence fades, or may.
+//! - `audit`: what was decided about memories; entries are numbered without gaps and never change.
+//! - `policies`: what the owner has decided for a namespace.
+//! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
+//! - `aliases`: memories that were merged into others.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -121,6 +125,21 @@ const STEPS: &[&[&str]] = &[&[
     "CREATE TABLE half_lives(
        kind INTEGER PRIMARY KEY, days REAL, auto INTEGER NOT NULL, seen INTEGER NOT NULL,
        fitted_seen INTEGER, fitted_at INTEGER, losses BLOB NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE audit(
+       id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, op TEXT NOT NULL,
+       namespace INTEGER NOT NULL, ref INTEGER NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE policies(
+       namespace INTEGER PRIMARY KEY, policy TEXT NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE standings(
+       memory INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, state INTEGER NOT NULL,
+       pinned INTEGER NOT NULL, since INTEGER NOT NULL, counts_from INTEGER NOT NULL, reason TEXT NOT NULL,
+       checksum INTEGER NOT NULL);
+     CREATE INDEX standings_namespace ON standings(namespace)",
+    "CREATE TABLE aliases(
+       memory INTEGER PRIMARY KEY, merged_into INTEGER NOT NULL, survivor INTEGER NOT NULL,
+       checksum INTEGER NOT NULL);
+     CREATE INDEX aliases_survivor ON aliases(survivor);
+     CREATE INDEX aliases_merged_into ON aliases(merged_into)",
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
