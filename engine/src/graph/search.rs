@@ -38,7 +38,8 @@ pub(crate) fn search<'v, E>(
     if want == 0 || nodes == 0 {
         return Ok(());
     }
-    let mut width = width.max(want);
+    // A pool with no room beyond what is wanted always ends within the error of the codes.
+    let mut width = width.max(want.saturating_add(want / 2));
     let most = width.saturating_mul(MOST_WIDENING);
     if let Accept::Only(set) = accept {
         let owners = view.owners.ids.len();

@@ -217,7 +217,7 @@ fn search(
                 effort,
             )?);
         }
-        neighbours.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.cell.cmp(&b.cell)));
+        neighbours.sort_unstable_by(Neighbour::order);
         neighbours.truncate(NEIGHBOURS);
         for (memory, namespace) in nominate(&neighbours) {
             let ground = &grounds[namespace];
@@ -309,7 +309,22 @@ impl Ground {
         if self.seen.cells == 0 {
             return Ok(Vec::new());
         }
-        let found = self.search(SpaceKind::Experiences, probe, NEIGHBOURS, width, now, scratch, effort)?;
+        let mut want = NEIGHBOURS + 1;
+        let found = loop {
+            let found = self.search(SpaceKind::Experiences, probe, want, width, now, scratch, effort)?;
+            // A crowd at one place is cut off by memory, not by the order in which it came about: all
+            // of it has to be seen, within reason.
+            match found.get(NEIGHBOURS - 1) {
+                Some(last)
+                    if found.len() == want
+                        && want < MOST_TIED
+                        && found[want - 1].similarity.to_bits() == last.similarity.to_bits() =>
+                {
+                    want = (4 * want).min(MOST_TIED);
+                }
+                _ => break found,
+            }
+        };
         let cells = self.partition.cells(found.iter().map(|found| found.id), now);
         let neighbour = |(found, cell): (crate::graph::Found, Option<super::holdings::Cell>)| {
             // A cell that went away since the snapshot has nothing to say.
@@ -324,6 +339,9 @@ impl Ground {
         Ok(found.into_iter().zip(cells).filter_map(neighbour).collect())
     }
 }
+
+/// Points of experience that are looked at where many are as near as the last one considered.
+const MOST_TIED: usize = 1024;
 
 /// The backgrounds of memories and experiences, each from the samples of all namespaces searched.
 /// While there are few experiences, theirs is the one of the memories.

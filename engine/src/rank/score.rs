@@ -1,5 +1,6 @@
 //! Ranks the candidates of a recall by what experience says of them.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::outcome::{
@@ -25,6 +26,14 @@ pub(crate) struct Neighbour {
     pub namespace: usize,
     pub similarity: f32,
     pub weights: Weights,
+}
+
+impl Neighbour {
+    /// Nearest first, then by memory: in no way by when they came about.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let nearest = other.similarity.total_cmp(&self.similarity);
+        nearest.then(self.memory.cmp(&other.memory)).then(self.cell.cmp(&other.cell))
+    }
 }
 
 /// A candidate with its score.
@@ -91,7 +100,7 @@ pub(crate) fn rank(
 
     // Nearest first, so that sums are formed in one order whatever the index returned.
     let mut order: Vec<&Neighbour> = neighbours.iter().collect();
-    order.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.cell.cmp(&b.cell)));
+    order.sort_unstable_by(|a, b| a.order(b));
     let mut past: HashMap<u64, Vec<(f32, Weights)>> = HashMap::new();
     for near in order {
         past.entry(near.memory).or_default().push((near.similarity, near.weights));
