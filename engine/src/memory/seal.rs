@@ -60,11 +60,14 @@ pub(crate) fn unsealed(core: &Core) -> Result<u64> {
     })
 }
 
-/// Whether as many changes are beyond the last segment as would make a seal due if each brought a
-/// point. Costs nothing; the sealer counts.
+/// Whether a seal would be due if each change that was not looked at yet had brought a point. Costs
+/// nothing; the sealer counts.
 pub(crate) fn may_be_due(core: &Core) -> bool {
     let sealed = core.view.segments().last().map_or(0, |loaded| loaded.row.hi);
-    core.db.acknowledged() - sealed >= core.settings.seal_at as i64
+    let tally = core.tally.lock();
+    let (counted, points) =
+        if tally.lo == sealed { (tally.hi, tally.points.cast_signed()) } else { (sealed, 0) };
+    points + core.db.acknowledged() - counted >= core.settings.seal_at as i64
 }
 
 /// Whether points of changes up to `target` are in no segment.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
 
 use crate::error::{Error, Result};
@@ -11,6 +12,10 @@ use crate::segment::Control;
 
 use super::db::{CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SEQ_WORD, Wanted, located, sql};
 use super::identity::Identity;
+
+/// Pages in the write-ahead log (16 MiB) at which SQLite moves them into the database: four times as many
+/// as by default, because the same few pages change with every report.
+const CHECKPOINT_PAGES: i64 = 4096;
 
 /// The connection that writes, and whether the store lies on read-only media.
 pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
@@ -36,6 +41,7 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
         let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
         prepare(&conn, wanted.busy)?;
         let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
+        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(sql)?;
         conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
         Ok((conn, mode))
     };
@@ -93,7 +99,10 @@ pub(super) fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result
 
 fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
     conn.busy_timeout(busy).map_err(sql)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    // Room for all of them: preparing one costs as much as running it ten times. Plans must not depend on
+    // what is bound, or they are made anew with each binding.
+    conn.set_prepared_statement_cache_capacity(256);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sql)?;
     conn.pragma_update(None, "cache_size", -8192).map_err(sql)?;
     conn.pragma_update(None, "temp_store", "MEMORY").map_err(sql)
 }

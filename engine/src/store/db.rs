@@ -202,12 +202,12 @@ impl Db {
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
     ) -> Result<T> {
-        conn.execute_batch("BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
+        run(conn, "BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
         self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
         let _guard = Unfinished { conn, control: &self.control };
         let mut tx = Tx { conn, now, seq: changes::last_seq(conn)? };
         let value = work(&mut tx)?;
-        conn.execute_batch("COMMIT").map_err(|e| self.explain(e))?;
+        run(conn, "COMMIT").map_err(|e| self.explain(e))?;
         if !crate::sabotage::on("tell_nobody") {
             self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
         }
@@ -327,6 +327,11 @@ impl Drop for Unfinished<'_> {
         }
         self.control.word(WRITER_WORD).store(0, Release);
     }
+}
+
+/// Runs a statement that is run often.
+fn run(conn: &Connection, text: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(text)?.execute([]).map(|_| ())
 }
 
 /// Turns an error of SQLite into ours.

@@ -97,7 +97,7 @@ CREATE TABLE segments(
 ";
 
 /// What each later version adds to the one before, first to last. A step only adds: tables, indexes,
-/// and columns with a default. A column added to a table with checksums enters the checksum of a row
+/// and columns with a default (an index may go). A column added to a table with checksums enters the checksum of a row
 /// only where it holds something else than its default, so that the rows of older versions stay sound.
 const STEPS: &[&[&str]] = &[&[
     // Version 2.
@@ -115,6 +115,9 @@ const STEPS: &[&[&str]] = &[&[
        reports INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (cell, principal, day)) WITHOUT ROWID",
     "ALTER TABLE namespaces ADD COLUMN grid REAL",
     "ALTER TABLE cells ADD COLUMN grid INTEGER",
+    // New cells are put in by namespace in order, by shuffle all over the place.
+    "DROP INDEX cells_sample",
+    "CREATE INDEX cells_namespace ON cells(namespace)",
     "CREATE INDEX cells_grid ON cells(memory, grid) WHERE grid IS NOT NULL",
     "CREATE TABLE judgements(
        receipt BLOB NOT NULL, principal INTEGER NOT NULL, agreement INTEGER NOT NULL,
