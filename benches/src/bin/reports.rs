@@ -25,6 +25,9 @@ struct Args {
     /// Build segments in the background at so many unsealed vectors [default: that of the engine]
     #[arg(long, value_name = "N")]
     seal_at: Option<usize>,
+    /// Leave out the reports one by one
+    #[arg(long)]
+    only_batches: bool,
     /// Only the measurements whose name holds this
     #[arg(long, default_value = "")]
     only: String,
@@ -73,6 +76,10 @@ fn main() -> Result<()> {
         let mut rates = Vec::new();
         let mut cells = 0;
         for batch in [1, args.batch] {
+            if batch == 1 && args.only_batches {
+                rates.extend([f64::NAN; 2]);
+                continue;
+            }
             let folder = tempfile::tempdir()?;
             let options = Options::new(args.dim);
             let options = args.seal_at.map_or(options.clone(), |at| options.seal_at(at));

@@ -80,7 +80,7 @@ pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) ->
             }
             row.situation = Some(ledger.situation(tx, situation)?);
             row.used = vec![memory.0];
-            row.insert(tx)?;
+            row.insert(tx, ledger)?;
             credit_memory(tx, ledger, &row, true)?
         }
         About::Receipt(receipt, slip) => {
@@ -88,14 +88,14 @@ pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) ->
             match bind(tx, receipt, slip)? {
                 None => {
                     row.pending = true;
-                    row.insert(tx)?;
+                    row.insert(tx, ledger)?;
                     Vec::new()
                 }
                 Some(bound) => {
                     if let Some(&memory) = row.used.iter().find(|m| !bound.offered().contains(m)) {
                         return Err(Error::NotShown { memory, receipt: receipt.to_string() });
                     }
-                    row.insert(tx)?;
+                    row.insert(tx, ledger)?;
                     credit_receipt(tx, ledger, receipt, &bound, Some(row.id))?
                 }
             }

@@ -16,7 +16,7 @@ use super::grid::Places;
 use super::half_lives;
 use super::memories::{self, LIVE, MERGED};
 use super::refill::Content;
-use super::reports::Row;
+use super::reports::{self, Row};
 use super::slip::HitFacts;
 
 /// What crediting has to know of a memory.
@@ -44,6 +44,8 @@ pub(crate) struct Ledger {
     new: BTreeMap<i64, i64>,
     /// Groups of which something was learnt.
     learnt: BTreeSet<Group>,
+    /// The last report's id.
+    report: Option<i64>,
     /// Whether the evidence of a kind is kept by day.
     fading: HashMap<i64, bool>,
     /// By namespace and bin: what is added to the tally of how promises came true, and what taken.
@@ -88,6 +90,16 @@ impl Ledger {
         }
         let id = cells::intern_situation(tx, vector)?;
         self.situations.insert(hash, id);
+        Ok(id)
+    }
+
+    /// The id for a new report.
+    pub(super) fn next_report(&mut self, conn: &Connection) -> Result<i64> {
+        let id = match self.report {
+            Some(last) => last + 1,
+            None => reports::next_id(conn)?,
+        };
+        self.report = Some(id);
         Ok(id)
     }
 

@@ -9,6 +9,7 @@ use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Group, day};
 
 use super::db::{Tx, sql};
+use super::ledger::Ledger;
 use super::principals::Standing;
 use super::receipts::{decode_ids, encode_ids};
 use super::slip::Slip;
@@ -181,13 +182,8 @@ impl Row {
     }
 
     /// Writes a new row, and gives it its id.
-    pub(super) fn insert(&mut self, tx: &Tx<'_>) -> Result<()> {
-        self.id = tx
-            .conn
-            .prepare_cached("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'reports'")
-            .and_then(|mut s| s.query_row([], |r| r.get(0)).optional())
-            .map_err(sql)?
-            .unwrap_or(1);
+    pub(super) fn insert(&mut self, tx: &Tx<'_>, ledger: &mut Ledger) -> Result<()> {
+        self.id = ledger.next_report(tx.conn)?;
         tx.conn
             .prepare_cached(&format!(
                 "INSERT INTO reports({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
@@ -226,6 +222,14 @@ impl Row {
             .map(|_| ())
             .map_err(sql)
     }
+}
+
+/// The id that the next report gets. None is given out twice.
+pub(super) fn next_id(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'reports'")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)).optional())
+        .map(|id| id.unwrap_or(1))
+        .map_err(sql)
 }
 
 /// Ids of the receipts that reports are waiting for.
