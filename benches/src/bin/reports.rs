@@ -33,6 +33,9 @@ struct Args {
     only: String,
 }
 
+/// Makes the report of this number.
+type Make<'a> = Box<dyn Fn(&Store, &[MemoryId], usize) -> Result<Report> + 'a>;
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let mut rng = fastrand::Rng::with_seed(1);
@@ -43,7 +46,6 @@ fn main() -> Result<()> {
 
     let outcome = |i: usize| if i % 3 == 0 { Outcome::Failure } else { Outcome::Success };
     let subject = |ids: &[MemoryId], i: usize| ids[i * 7919 % ids.len()];
-    type Make<'a> = Box<dyn Fn(&Store, &[MemoryId], usize) -> Result<Report> + 'a>;
     let kinds: [(&str, Make<'_>); 4] = [
         ("on a memory", Box::new(|_, ids, i| Ok(Report::on_memory(subject(ids, i), outcome(i))))),
         (
