@@ -10,7 +10,7 @@ use crate::id::MemoryId;
 use crate::segment::SpaceKind;
 use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, LIVE, MemoryRow};
-use crate::store::{Effect, Tx, aliases, names, standings};
+use crate::store::{Tx, aliases, names, standings};
 use crate::vector::Probe;
 
 use super::core::{Core, check_name};
@@ -61,18 +61,10 @@ impl Store {
             audit::record(tx, Actor::Owner, "separate", row.namespace, memory, &detail)?;
             Ok(survivor)
         })?;
-        look_again(core, survivor.into_iter().chain([id.0.cast_signed()]));
+        govern::review(core, survivor.into_iter().chain([id.0.cast_signed()]));
         self.seal_if_due();
         Ok(())
     }
-}
-
-/// Looks at memories whose evidence is another now.
-fn look_again(core: &Core, memories: impl Iterator<Item = i64>) {
-    let mut changed: Vec<u64> = memories.map(i64::cast_unsigned).collect();
-    changed.sort_unstable();
-    changed.dedup();
-    govern::consider(core, &Effect { worse: changed.clone(), changed, severe: Vec::new() });
 }
 
 fn distil(core: &Core, namespace: &str, threshold: f32) -> Result<Vec<Merge>> {
@@ -102,7 +94,7 @@ fn distil(core: &Core, namespace: &str, threshold: f32) -> Result<Vec<Merge>> {
             }
             Ok(merged)
         })?;
-        look_again(core, merged.iter().map(|merge| merge.survivor.0.cast_signed()));
+        govern::review(core, merged.iter().map(|merge| merge.survivor.0.cast_signed()));
         done.extend(merged);
     }
     Ok(done)

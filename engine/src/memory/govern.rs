@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::graph::Effort;
-use crate::outcome::{Rule, StandingState, Weights};
+use crate::outcome::{Credit, Rule, StandingState, Weights};
 use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, LIVE};
 use crate::store::standings::{self, StandingRow};
@@ -114,10 +114,32 @@ pub(crate) fn severe(tx: &mut Tx<'_>, memories: &[u64]) -> Result<()> {
 /// Looks at memories whose evidence changed. The reports count whatever becomes of this, so an error is
 /// nobody's: the next report on the memory, or the next seal, looks again.
 pub(crate) fn consider(core: &Core, effect: &Effect) {
-    for memory in &effect.changed {
-        let worse = effect.worse.binary_search(memory).is_ok();
+    let news = core.view.note_failures(&core.db, Credit::from_raw(effect.failures).weight());
+    for memory in &effect.ruled {
+        let worse = effect.worse.iter().any(|(id, _)| id == memory);
         let _ = examine(core, memory.cast_signed(), worse);
     }
+    for (memory, namespace) in &effect.worse {
+        if effect.ruled.binary_search(memory).is_err() && may_be_suspect(core, *memory, *namespace, news) {
+            let _ = examine(core, memory.cast_signed(), true);
+        }
+    }
+}
+
+/// Looks at memories whatever has changed.
+pub(crate) fn review(core: &Core, memories: impl IntoIterator<Item = i64>) {
+    for memory in memories {
+        let _ = examine(core, memory, true);
+    }
+}
+
+/// Whether a look at a memory about which nothing was decided can lead to anything: catching up for every
+/// failure would cost as much as the report. `news`: how much the view may lack.
+fn may_be_suspect(core: &Core, memory: u64, namespace: i64, news: f64) -> bool {
+    core.view.loaded(namespace).is_none_or(|partition| {
+        let (policy, known) = (partition.policy(), partition.tally(memory, core.now()));
+        policy.quarantine && policy.rule().suspects((known.successes - news).max(0.0), known.failures + news)
+    })
 }
 
 /// Looks at all memories of the namespaces in use whose evidence speaks against them.

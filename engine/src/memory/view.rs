@@ -32,6 +32,8 @@ pub(crate) struct View {
     asked: AtomicI64,
     /// The list of segments is that of this generation; 0 is none yet.
     generation: AtomicU64,
+    /// Failures that this handle told since the view caught up to the change named.
+    told: Mutex<(i64, f64)>,
     /// Held while catching up: one thread does it, the others wait for it.
     catching_up: Mutex<()>,
     known: RwLock<Known>,
@@ -56,6 +58,7 @@ impl View {
             seq: AtomicI64::new(-1),
             asked: AtomicI64::new(-1),
             generation: AtomicU64::new(0),
+            told: Mutex::default(),
             catching_up: Mutex::new(()),
             known: RwLock::default(),
             condemned: Mutex::default(),
@@ -115,6 +118,19 @@ impl View {
         let partition = Arc::new(partition);
         self.known.write().partitions.insert(id, partition.clone());
         Ok(Some(partition))
+    }
+
+    /// Notes failures of this weight that this handle told. Returns how much the evidence on a memory may
+    /// differ at most from what the view has: by all of those since it caught up, and by whatever others
+    /// told, which they look at themselves.
+    pub(crate) fn note_failures(&self, db: &Db, failures: f64) -> f64 {
+        let seq = self.seq.load(Ordering::Acquire);
+        let mut told = self.told.lock();
+        if told.0 != seq {
+            *told = (seq, 0.0);
+        }
+        told.1 += failures;
+        told.1 + (db.acknowledged() - seq).max(0) as f64
     }
 
     /// A namespace, if this handle has used it.

@@ -18,6 +18,7 @@ use super::memories::{self, LIVE, MERGED};
 use super::refill::Content;
 use super::reports::{self, Row};
 use super::slip::HitFacts;
+use super::standings;
 
 /// What crediting has to know of a memory.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +58,14 @@ pub(crate) struct Ledger {
 pub(crate) struct Effect {
     /// The live memories whose evidence changed, by id.
     pub changed: Vec<u64>,
-    /// Those among them that have more failures or fewer successes.
-    pub worse: Vec<u64>,
+    /// Those among them that have more failures or fewer successes, with their namespaces.
+    pub worse: Vec<(u64, i64)>,
+    /// Those among them about which something was decided before.
+    pub ruled: Vec<u64>,
     /// Those among them that a severe failure was newly counted against.
     pub severe: Vec<u64>,
+    /// By how much the failures of any of them grew at most, as credit.
+    pub failures: i64,
 }
 
 impl Ledger {
@@ -179,13 +184,15 @@ impl Ledger {
             cells::shift(tx, &mut places, (known.namespace, memory, situation), &content)?;
             effect.changed.push(counts_for);
             if all.success < 0 || all.failure > 0 {
-                effect.worse.push(counts_for);
+                effect.worse.push((counts_for, known.namespace));
+                effect.failures += all.failure.max(0) - all.success.min(0);
             }
         }
-        for memories in [&mut effect.changed, &mut effect.worse] {
-            memories.sort_unstable();
-            memories.dedup();
-        }
+        effect.changed.sort_unstable();
+        effect.changed.dedup();
+        effect.worse.sort_unstable();
+        effect.worse.dedup();
+        effect.ruled = standings::among(tx.conn, &effect.changed)?;
         let mut new: BTreeMap<i64, i64> = BTreeMap::new();
         for (memory, more) in std::mem::take(&mut self.new) {
             if let Some(known) = self.memory(tx.conn, memory)?

@@ -94,6 +94,25 @@ pub(crate) fn load(conn: &Connection, memory: i64) -> Result<Option<StandingRow>
     row.map(StandingRow::checked).transpose()
 }
 
+/// Those of these memories about which something was ever decided.
+pub(super) fn among(conn: &Connection, memories: &[u64]) -> Result<Vec<u64>> {
+    let any: bool = conn
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM standings)")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(sql)?;
+    let mut found = Vec::new();
+    if any {
+        let mut statement =
+            conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM standings WHERE memory = ?1)").map_err(sql)?;
+        for memory in memories {
+            if statement.query_row([memory.cast_signed()], |r| r.get(0)).map_err(sql)? {
+                found.push(*memory);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The standings of live memories, of one namespace or of all; by id.
 pub(crate) fn all(conn: &Connection, namespace: Option<i64>) -> Result<Vec<StandingRow>> {
     let filter = if namespace.is_some() { "s.namespace = ?1" } else { "?1 IS NULL" };
