@@ -8,6 +8,8 @@ pub mod cosines;
 pub mod data;
 pub mod measure;
 pub mod npy;
+pub mod page;
 pub mod replay;
+pub mod rounds;
 pub mod smaps;
 pub mod transform;

@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 use wisen::Metric;
 use wisen_benches::ann::Problem;
 use wisen_benches::data::{self, Stream};
+use wisen_benches::rounds::Rounds;
 
 /// What git carries for every user, kept small.
-const MOST_BYTES: u64 = 19_000_000;
+const MOST_BYTES: u64 = 19_500_000;
 
 #[test]
 fn every_file_has_its_checksum() {
@@ -29,7 +30,7 @@ fn every_file_has_its_checksum() {
         listed.insert(name.to_owned());
     }
     let (mut there, mut bytes) = (BTreeSet::new(), 0);
-    for stream in ["ann", "banking77", "metatool"] {
+    for stream in ["ann", "banking77", "metatool", "swebench_lite", "alfworld_reflexion", "tau_airline"] {
         for entry in fs::read_dir(folder.join(stream)).expect(stream) {
             let entry = entry.expect(stream);
             there.insert(format!("{stream}/{}", entry.file_name().to_string_lossy()));
@@ -58,6 +59,21 @@ fn the_streams_have_their_shapes() {
             "{name}: an event nobody can get right"
         );
     }
+}
+
+#[test]
+fn the_streams_in_rounds_have_their_shapes() {
+    for (name, memories, rounds, attempts) in [
+        ("swebench_lite", 124, 61, 61 * 124),
+        ("alfworld_reflexion", 160, 15, 403),
+        ("tau_airline", 30, 4, 4 * 30),
+    ] {
+        assert!(Rounds::is_one(&data::shipped(), name));
+        let stream = Rounds::load(&data::shipped(), name).expect(name);
+        assert_eq!((stream.memories.len(), stream.rounds.len()), (memories, rounds), "{name}");
+        assert_eq!(stream.rounds.iter().map(|r| r.attempts.len()).sum::<usize>(), attempts, "{name}");
+    }
+    assert!(!Rounds::is_one(&data::shipped(), "banking77"));
 }
 
 #[test]
