@@ -54,7 +54,7 @@ pub fn print(args: &Args, stream: &Rounds, page: &mut Page) -> Result<()> {
         page.columns(&["stream            ", "promised", "came true", "attempts"]);
         for bin in reliability(&of_wisen) {
             let cells = [figure(bin.promised), figure(bin.came_true), bin.events.to_string()];
-            page.row(&[&[stream.name.clone()], &cells[..]].concat());
+            page.row(&[std::slice::from_ref(&stream.name), &cells[..]].concat());
         }
     }
     Ok(())
