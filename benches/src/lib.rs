@@ -12,4 +12,5 @@ pub mod page;
 pub mod replay;
 pub mod rounds;
 pub mod smaps;
+pub mod studies;
 pub mod transform;

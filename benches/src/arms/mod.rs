@@ -166,16 +166,23 @@ impl Verdicts {
     }
 }
 
-/// Walks an arm through the first `events` events. The trace holds what was truly right.
-pub fn walk(arm: &mut dyn Arm, stream: &Stream, events: usize, verdicts: &Verdicts) -> Result<Trace> {
-    let mut trace = Trace::default();
+/// Walks an arm through the first `events` events. The trace holds what was truly right; with it come
+/// the memories that were chosen.
+pub fn walk(
+    arm: &mut dyn Arm,
+    stream: &Stream,
+    events: usize,
+    verdicts: &Verdicts,
+) -> Result<(Trace, Vec<usize>)> {
+    let (mut trace, mut picks) = (Trace::default(), Vec::new());
     for event in 0..events {
         let choice = arm.choose(event)?;
         let right = stream.is_right(choice.memory, event);
         trace.push(right, choice.probability);
+        picks.push(choice.memory);
         arm.learn(event, choice.memory, verdicts.of(event, right))?;
     }
-    Ok(trace)
+    Ok((trace, picks))
 }
 
 /// The `k` largest, in no order (all, if there are fewer).

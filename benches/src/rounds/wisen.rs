@@ -29,6 +29,8 @@ impl<'a> Wisen<'a> {
         let clock = Arc::new(ManualClock::at(day * DAY * 1_000_000));
         let options = Options::new(stream.memory_vectors.columns()).clock(clock.clone());
         let store = Store::open(path, options)?;
+        #[cfg(feature = "half-life")]
+        store.set_half_life(wisen::DEFAULT_KIND, wisen::HalfLife::Auto)?;
         let memories = stream.memories.iter().zip(stream.memory_vectors.rows());
         let memories = memories.map(|(line, vector)| Memory::new(&line.text, vector));
         let ids = store.remember_many(memories.collect())?;

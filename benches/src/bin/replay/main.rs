@@ -2,6 +2,7 @@
 
 mod forecast;
 mod noise;
+mod studies;
 mod table;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use wisen_benches::arms::Kind;
 use wisen_benches::data::{self, Stream};
 use wisen_benches::page::Page;
 use wisen_benches::rounds::Rounds;
+use wisen_benches::studies::routing;
 use wisen_benches::transform::Transform;
 
 /// Replays labelled streams: at every event one recall, one pick, one report. A line per stream and
@@ -59,6 +61,15 @@ struct Args {
     /// Sync every write before it is acknowledged
     #[arg(long)]
     durable: bool,
+    /// Also: how many wrong memories of banking77-bad are quarantined, and how many right ones
+    #[arg(long)]
+    quarantine: bool,
+    /// Also: what planted memories and fake reports achieve on banking77
+    #[arg(long)]
+    poison: bool,
+    /// Also: how well queries that nothing fits are told from others
+    #[arg(long)]
+    no_fit: bool,
     /// Print the hit rate of every tenth of the stream
     #[arg(long)]
     tenths: bool,
@@ -100,7 +111,8 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let data = args.data.clone().unwrap_or_else(data::shipped);
     let shipped = data::SHIPPED.map(str::to_owned).to_vec();
-    let names = if args.streams.is_empty() { &shipped } else { &args.streams };
+    let only_studies = args.quarantine || args.poison || args.no_fit;
+    let names = if args.streams.is_empty() && !only_studies { &shipped } else { &args.streams };
     let kinds = args.kinds()?;
     let mut page = Page::new();
     for name in names {
@@ -108,11 +120,24 @@ fn main() -> Result<()> {
             forecast::print(&args, &Rounds::load(&data, name)?, &mut page)?;
             continue;
         }
+        if routing::is_one(&data, name) {
+            studies::routing(&data, name, &mut page)?;
+            continue;
+        }
         let stream = Stream::load(&data, name)?;
         table::print(&args, &kinds, &stream, &mut page)?;
         for transform in args.transforms() {
             table::print(&args, &kinds, &transform.apply(&stream)?, &mut page)?;
         }
+    }
+    if args.quarantine {
+        studies::quarantine(&args, &data, &mut page)?;
+    }
+    if args.poison {
+        studies::poison(&data, &mut page)?;
+    }
+    if args.no_fit {
+        studies::no_fit(&data, &mut page)?;
     }
     Ok(())
 }

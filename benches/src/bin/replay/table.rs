@@ -16,6 +16,7 @@ use super::{Args, noise};
 pub struct Ran {
     pub kind: Kind,
     pub trace: Trace,
+    pub picks: Vec<usize>,
     seconds: f64,
     remarks: String,
 }
@@ -84,9 +85,9 @@ pub fn run(
     let folder = tempfile::tempdir()?;
     let mut arm = kind.start(stream, cosines, &folder.path().join("store"), &options)?;
     let began = Instant::now();
-    let trace = walk(arm.as_mut(), stream, events, verdicts)?;
+    let (trace, picks) = walk(arm.as_mut(), stream, events, verdicts)?;
     let seconds = began.elapsed().as_secs_f64();
-    Ok(Ran { kind, trace, seconds, remarks: arm.finish()? })
+    Ok(Ran { kind, trace, picks, seconds, remarks: arm.finish()? })
 }
 
 fn line(stream: &Stream, arm: &Ran, earlier: &[Ran], page: &mut Page) {
