@@ -4,6 +4,7 @@
 
 pub mod ann;
 pub mod arms;
+pub mod chart;
 pub mod cosines;
 pub mod data;
 pub mod measure;

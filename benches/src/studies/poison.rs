@@ -136,7 +136,9 @@ impl<'a> Scene<'a> {
         for (i, target) in self.targets.iter().enumerate() {
             let before = self.first_hits(&store, target)?;
             let mut often: BTreeMap<MemoryId, usize> = BTreeMap::new();
-            before.iter().for_each(|id| *often.entry(*id).or_default() += 1);
+            for id in &before {
+                *often.entry(*id).or_default() += 1;
+            }
             let (victim, _) = often.into_iter().max_by_key(|(_, n)| *n).context("nothing was asked")?;
             made += self.fake(&store, victim, (i, target), attack, Outcome::Failure)?;
             let after = self.first_hits(&store, target)?;

@@ -12,7 +12,7 @@ use crate::measure::mean;
 use crate::npy::Matrix;
 
 /// Price of an answer by the strong model where one by the cheap model costs 1: 24.7 against 0.24
-/// dollars a million tokens, GPT-4 against Mixtral 8x7B in the paper of RouteLLM (Ong et al., 2024).
+/// dollars a million tokens, GPT-4 against Mixtral 8x7B in the paper of `RouteLLM` (Ong et al., 2024).
 pub const PRICE: f64 = 100.0;
 /// Questions that are asked by turns, and at whose mean both memories lie.
 const WARM_UP: usize = 100;

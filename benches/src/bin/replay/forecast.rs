@@ -12,8 +12,9 @@ fn warm_up(stream: &Rounds) -> usize {
     if stream.rounds.len() > 20 { 10 } else { 1 }
 }
 
-/// Prints the Brier score of every forecaster over all attempts after the warm-up.
-pub fn print(args: &Args, stream: &Rounds, page: &mut Page) -> Result<()> {
+/// Prints the Brier score of every forecaster over all attempts after the warm-up. Returns the forecasts
+/// of Wisen, each with its outcome.
+pub fn print(args: &Args, stream: &Rounds, page: &mut Page) -> Result<Vec<(f64, f64)>> {
     let warm_up = warm_up(stream);
     ensure!(stream.rounds.len() > warm_up, "{} has only {} rounds", stream.name, stream.rounds.len());
     let folder = tempfile::tempdir()?;
@@ -57,5 +58,5 @@ pub fn print(args: &Args, stream: &Rounds, page: &mut Page) -> Result<()> {
             page.row(&[std::slice::from_ref(&stream.name), &cells[..]].concat());
         }
     }
-    Ok(())
+    Ok(of_wisen)
 }

@@ -2,20 +2,22 @@
 
 mod forecast;
 mod noise;
+mod record;
 mod studies;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
 use wisen::Durability;
 use wisen_benches::arms::Kind;
 use wisen_benches::data::{self, Stream};
-use wisen_benches::page::Page;
 use wisen_benches::rounds::Rounds;
 use wisen_benches::studies::routing;
 use wisen_benches::transform::Transform;
+
+use record::Record;
 
 /// Replays labelled streams: at every event one recall, one pick, one report. A line per stream and
 /// arm: similarity only, the exact reference, and Wisen. Every figure is measured in this run.
@@ -25,7 +27,7 @@ use wisen_benches::transform::Transform;
     the memories with their wrong actions. Streams in rounds (swebench_lite, alfworld_reflexion, tau_airline) \
     are forecast, not picked from.\n\nExamples:\n  replay\n  replay banking77-bad --forced-graphs\n  \
     replay metatool --squeezed --asymmetric --rotated\n  replay --data my/streams support-tickets\n  \
-    replay --arms all\n  replay --arms similarity,grow,wisen --noise 0.3 --seeds 5\n  replay swebench_lite"
+    replay --arms all\n  replay --arms similarity,grow,wisen --noise 0.3 --seeds 5\n  replay swebench_lite\n  replay --everything --record benches/record"
 )]
 #[allow(clippy::struct_excessive_bools, reason = "they are independent switches of a command line")]
 struct Args {
@@ -76,6 +78,12 @@ struct Args {
     /// Print what became of the promises, in ten bins of equally many
     #[arg(long)]
     reliability: bool,
+    /// All arms, transforms, random verdicts, forecasts and questions, one after the other (minutes)
+    #[arg(long)]
+    everything: bool,
+    /// Also write replay.md and charts into this folder
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 impl Args {
@@ -110,34 +118,84 @@ fn share(text: &str) -> Result<f64, String> {
 fn main() -> Result<()> {
     let args = Args::parse();
     let data = args.data.clone().unwrap_or_else(data::shipped);
-    let shipped = data::SHIPPED.map(str::to_owned).to_vec();
+    let mut record = Record::open(args.record.as_deref())?;
+    if args.everything {
+        everything(&args, &data, &mut record)?;
+        return record.close();
+    }
     let only_studies = args.quarantine || args.poison || args.no_fit;
+    let shipped = data::SHIPPED.map(str::to_owned).to_vec();
     let names = if args.streams.is_empty() && !only_studies { &shipped } else { &args.streams };
     let kinds = args.kinds()?;
-    let mut page = Page::new();
     for name in names {
         if Rounds::is_one(&data, name) {
-            forecast::print(&args, &Rounds::load(&data, name)?, &mut page)?;
-            continue;
-        }
-        if routing::is_one(&data, name) {
-            studies::routing(&data, name, &mut page)?;
-            continue;
-        }
-        let stream = Stream::load(&data, name)?;
-        table::print(&args, &kinds, &stream, &mut page)?;
-        for transform in args.transforms() {
-            table::print(&args, &kinds, &transform.apply(&stream)?, &mut page)?;
+            forecast(&args, &data, name, &mut record)?;
+        } else if routing::is_one(&data, name) {
+            studies::routing(&data, name, &mut record.page)?;
+        } else {
+            let stream = Stream::load(&data, name)?;
+            arms(&args, &kinds, &stream, &mut record)?;
+            for transform in args.transforms() {
+                arms(&args, &kinds, &transform.apply(&stream)?, &mut record)?;
+            }
         }
     }
     if args.quarantine {
-        studies::quarantine(&args, &data, &mut page)?;
+        studies::quarantine(&args, &data, &mut record.page)?;
     }
     if args.poison {
-        studies::poison(&data, &mut page)?;
+        studies::poison(&data, &mut record.page)?;
     }
     if args.no_fit {
-        studies::no_fit(&data, &mut page)?;
+        studies::no_fit(&data, &mut record.page)?;
     }
-    Ok(())
+    record.close()
+}
+
+/// All there is, in the order of a record.
+fn everything(args: &Args, data: &Path, record: &mut Record) -> Result<()> {
+    let streams =
+        data::SHIPPED.iter().map(|name| Stream::load(data, name)).collect::<Result<Vec<Stream>>>()?;
+    let named = |names: &[&str]| names.iter().map(|name| Kind::parse(name)).collect::<Result<Vec<Kind>>>();
+    record.page.section("Arms side by side");
+    for stream in &streams {
+        let ran = table::print(args, &Kind::ALL, stream, &mut record.page)?;
+        record.draw(stream, &ran)?;
+    }
+    record.page.section("The same streams as other embedding models would have them");
+    for transform in [Transform::Squeezed, Transform::Asymmetric, Transform::Rotated] {
+        for stream in &streams {
+            let seen = transform.apply(stream)?;
+            table::print(args, &named(&["similarity", "experience", "wisen"])?, &seen, &mut record.page)?;
+        }
+    }
+    record.page.section("Random verdicts");
+    for stream in &streams {
+        let kinds = named(&["similarity", "grow", "experience", "wisen"])?;
+        noise::print(args, &kinds, stream, args.noise.unwrap_or(0.3), &mut record.page)?;
+    }
+    record.page.section("Forecasts");
+    for name in ["swebench_lite", "alfworld_reflexion", "tau_airline"] {
+        forecast(args, data, name, record)?;
+    }
+    if routing::is_one(data, "routing") {
+        record.page.section("Routing");
+        studies::routing(data, "routing", &mut record.page)?;
+    }
+    studies::quarantine(args, data, &mut record.page)?;
+    studies::poison(data, &mut record.page)?;
+    studies::no_fit(data, &mut record.page)
+}
+
+fn arms(args: &Args, kinds: &[Kind], stream: &Stream, record: &mut Record) -> Result<()> {
+    if let Some(share) = args.noise {
+        return noise::print(args, kinds, stream, share, &mut record.page);
+    }
+    let ran = table::print(args, kinds, stream, &mut record.page)?;
+    record.draw(stream, &ran)
+}
+
+fn forecast(args: &Args, data: &Path, name: &str, record: &mut Record) -> Result<()> {
+    let pairs = forecast::print(args, &Rounds::load(data, name)?, &mut record.page)?;
+    record.draw_forecasts(name, &pairs)
 }

@@ -2,26 +2,19 @@
 
 use anyhow::Result;
 use wisen_benches::arms::{Kind, Verdicts};
-use wisen_benches::cosines::Cosines;
 use wisen_benches::data::Stream;
 use wisen_benches::measure::{Trace, bootstrap, mean};
 use wisen_benches::page::{Page, figure, interval};
 
-use super::{Args, table};
+use super::Args;
+use super::table::{self, Course};
 
 /// Arms that every later one is compared with.
 const BASES: [&str; 2] = ["similarity", "grow"];
 
 /// Means over the seeds, judged by what was truly right.
-pub fn print(
-    args: &Args,
-    kinds: &[Kind],
-    stream: &Stream,
-    cosines: &Cosines,
-    events: usize,
-    share: f64,
-    page: &mut Page,
-) -> Result<()> {
+pub fn print(args: &Args, kinds: &[Kind], stream: &Stream, share: f64, page: &mut Page) -> Result<()> {
+    let course = Course::lay(args, kinds, stream, page)?;
     page.remark(&format!(
         "{:.0} % of the verdicts are coin flips; means of {} seeds; hits and Brier by what was truly right, last half",
         share * 100.0,
@@ -38,8 +31,8 @@ pub fn print(
     let mut ran: Vec<(Kind, Vec<Trace>)> = Vec::new();
     for kind in kinds {
         let traces = (0..args.seeds).map(|seed| {
-            let verdicts = Verdicts::noisy(events, share, seed);
-            Ok(table::run(args, *kind, stream, cosines, &verdicts, events)?.trace)
+            let verdicts = Verdicts::noisy(course.events, share, seed);
+            Ok(table::run(args, *kind, &course, &verdicts)?.trace)
         });
         let traces: Vec<Trace> = traces.collect::<Result<_>>()?;
         let half = traces[0].last_half();

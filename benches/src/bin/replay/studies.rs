@@ -12,7 +12,8 @@ use wisen_benches::studies::poison::{Attack, By, Loot, Scene};
 use wisen_benches::studies::quarantine::{self, Caught};
 use wisen_benches::studies::routing;
 
-use super::{Args, table};
+use super::Args;
+use super::table::{self, Course};
 
 /// Times the events are gone through for the tally of quarantine, at most.
 const PASSES: u64 = 10;
@@ -65,11 +66,13 @@ pub fn quarantine(args: &Args, data: &Path, page: &mut Page) -> Result<()> {
     }
     page.remark("Live ranking: share of the last quarter's picks that go to wrong memories.");
     page.columns(&["arm            ", "share", "hit rate of the last half"]);
-    let events = stream.events.len();
-    let cosines = Cosines::of(&stream, events);
+    let course = Course {
+        stream: &stream,
+        events: stream.events.len(),
+        cosines: Cosines::of(&stream, stream.events.len()),
+    };
     for name in ["similarity", "grow", "experience", "wisen"] {
-        let kind = Kind::parse(name)?;
-        let ran = table::run(args, kind, &stream, &cosines, &Verdicts::true_ones(events), events)?;
+        let ran = table::run(args, Kind::parse(name)?, &course, &Verdicts::true_ones(course.events))?;
         page.row(&[
             name.to_owned(),
             percent(quarantine::share_of_wrong(&ran.picks, &wrong)),

@@ -10,7 +10,7 @@ use wisen_benches::data::Stream;
 use wisen_benches::measure::{Trace, calibration_error, difference, reliability};
 use wisen_benches::page::{Page, figure, interval};
 
-use super::{Args, noise};
+use super::Args;
 
 /// One arm at the end of its walk.
 pub struct Ran {
@@ -24,24 +24,34 @@ pub struct Ran {
 /// Arms that every later one is compared with.
 const BASES: [&str; 2] = ["similarity", "experience"];
 
+/// A stream, how much of it is replayed, and the cosines that exact arms need.
+pub struct Course<'a> {
+    pub stream: &'a Stream,
+    pub events: usize,
+    pub cosines: Cosines,
+}
+
+impl<'a> Course<'a> {
+    /// Computes the cosines if an arm needs them, and says what is replayed.
+    pub fn lay(args: &Args, kinds: &[Kind], stream: &'a Stream, page: &mut Page) -> Result<Self> {
+        let events = args.events.unwrap_or(usize::MAX).min(stream.events.len());
+        ensure!(events >= 2, "{} has {events} events: too few for a figure", stream.name);
+        let exact = if kinds.iter().any(|kind| kind.is_exact()) { events } else { 0 };
+        page.remark(&format!(
+            "{}: N {events}, {} memories, {} d, durability {}, {} threads",
+            stream.name,
+            stream.memories.len(),
+            stream.dimension(),
+            args.durability().as_str(),
+            std::thread::available_parallelism()?,
+        ));
+        Ok(Self { stream, events, cosines: Cosines::of(stream, exact) })
+    }
+}
+
 /// Replays all arms on a stream.
 pub fn print(args: &Args, kinds: &[Kind], stream: &Stream, page: &mut Page) -> Result<Vec<Ran>> {
-    let events = args.events.unwrap_or(usize::MAX).min(stream.events.len());
-    ensure!(events >= 2, "{} has {events} events: too few for a figure", stream.name);
-    let exact = if kinds.iter().any(|kind| kind.is_exact()) { events } else { 0 };
-    let cosines = Cosines::of(stream, exact);
-    page.remark(&format!(
-        "{}: N {events}, {} memories, {} d, durability {}, {} threads",
-        stream.name,
-        stream.memories.len(),
-        stream.dimension(),
-        args.durability().as_str(),
-        std::thread::available_parallelism()?,
-    ));
-    if let Some(share) = args.noise {
-        noise::print(args, kinds, stream, &cosines, events, share, page)?;
-        return Ok(Vec::new());
-    }
+    let course = Course::lay(args, kinds, stream, page)?;
     page.columns(&[
         "stream                   ",
         "arm            ",
@@ -56,7 +66,7 @@ pub fn print(args: &Args, kinds: &[Kind], stream: &Stream, page: &mut Page) -> R
     ]);
     let mut ran: Vec<Ran> = Vec::new();
     for kind in kinds {
-        let arm = run(args, *kind, stream, &cosines, &Verdicts::true_ones(events), events)?;
+        let arm = run(args, *kind, &course, &Verdicts::true_ones(course.events))?;
         line(stream, &arm, &ran, page);
         ran.push(arm);
     }
@@ -70,14 +80,8 @@ pub fn print(args: &Args, kinds: &[Kind], stream: &Stream, page: &mut Page) -> R
 }
 
 /// Walks one arm through the stream, Wisen in a fresh store.
-pub fn run(
-    args: &Args,
-    kind: Kind,
-    stream: &Stream,
-    cosines: &Cosines,
-    verdicts: &Verdicts,
-    events: usize,
-) -> Result<Ran> {
+pub fn run(args: &Args, kind: Kind, course: &Course<'_>, verdicts: &Verdicts) -> Result<Ran> {
+    let Course { stream, events, cosines } = course;
     let mut options = Options::new(stream.dimension()).durability(args.durability());
     if args.forced_graphs {
         options = options.scan_below(0).seal_at(256);
@@ -85,7 +89,7 @@ pub fn run(
     let folder = tempfile::tempdir()?;
     let mut arm = kind.start(stream, cosines, &folder.path().join("store"), &options)?;
     let began = Instant::now();
-    let (trace, picks) = walk(arm.as_mut(), stream, events, verdicts)?;
+    let (trace, picks) = walk(arm.as_mut(), stream, *events, verdicts)?;
     let seconds = began.elapsed().as_secs_f64();
     Ok(Ran { kind, trace, picks, seconds, remarks: arm.finish()? })
 }
