@@ -6,6 +6,7 @@ pub mod ann;
 pub mod arms;
 pub mod chart;
 pub mod cosines;
+pub mod crowd;
 pub mod data;
 pub mod measure;
 pub mod npy;

@@ -29,6 +29,9 @@ impl<'a> Wisen<'a> {
         let clock = Arc::new(ManualClock::at(day * DAY * 1_000_000));
         let options = Options::new(stream.memory_vectors.columns()).clock(clock.clone());
         let store = Store::open(path, options)?;
+        // An issue that nobody solves is no bad memory, and has to stay a hit to be asked about.
+        #[cfg(feature = "quarantine")]
+        store.set_policy(wisen::DEFAULT_NAMESPACE, wisen::Policy::new().quarantine(false))?;
         #[cfg(feature = "half-life")]
         store.set_half_life(wisen::DEFAULT_KIND, wisen::HalfLife::Auto)?;
         let memories = stream.memories.iter().zip(stream.memory_vectors.rows());

@@ -13,6 +13,27 @@ use crate::data::Stream;
 const TRIES: usize = 20;
 /// Hits among which the pick is drawn.
 const AMONG: usize = 5;
+/// Hits among which the nearest are looked for.
+const WIDE: usize = 50;
+
+/// The five hits that the pick is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Five {
+    /// The most similar: what failed elsewhere is tried again and again.
+    Nearest,
+    /// The first: what failed here is soon not among them.
+    First,
+}
+
+impl Five {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Five::Nearest => "nearest 5",
+            Five::First => "first 5",
+        }
+    }
+}
 
 /// What quarantine did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,8 +42,8 @@ pub struct Caught {
     pub wrong: (usize, usize, usize),
     /// The same of the right ones.
     pub right: (usize, usize, usize),
-    /// Wrong memories that were neither quarantined nor tried twenty times.
-    pub untried: usize,
+    /// Wrong memories that were tried twenty times or quarantined before.
+    pub judged: usize,
     /// Events replayed.
     pub events: usize,
 }
@@ -34,13 +55,14 @@ pub fn wrong(stream: &Stream, good: &Stream) -> BTreeSet<usize> {
     pairs.filter(|(_, (a, b))| a.action != b.action).map(|(row, _)| row).collect()
 }
 
-/// Draws the pick from the five best hits and reports it, until every wrong memory was tried twenty
+/// Draws the pick from five hits and reports it, until every wrong memory was tried twenty
 /// times or is quarantined, or the events were gone through `passes` times. With `noise`, that share of the
 /// verdicts is a coin flip.
 pub fn drawn(
     path: &Path,
     stream: &Stream,
     wrong: &BTreeSet<usize>,
+    five: Five,
     passes: u64,
     noise: f64,
 ) -> Result<Caught> {
@@ -54,7 +76,12 @@ pub fn drawn(
     for pass in 0..passes {
         let verdicts = Verdicts::noisy(stream.events.len(), noise, pass);
         for event in 0..stream.events.len() {
-            let recall = store.recall(&Query::new(stream.event_vectors.row(event)).k(AMONG))?;
+            let k = if five == Five::Nearest { WIDE } else { AMONG };
+            let mut recall = store.recall(&Query::new(stream.event_vectors.row(event)).k(k))?;
+            if five == Five::Nearest {
+                recall.hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.id.cmp(&b.id)));
+            }
+            recall.hits.truncate(AMONG);
             let hit = rng.choice(&recall.hits).context("a store with memories recalled none")?;
             let row = rows[&hit.id];
             tries[row] += 1;
@@ -64,13 +91,14 @@ pub fn drawn(
             store.report(&report.used(hit.id))?;
             events += 1;
             if events % 500 == 0 {
-                ever.extend(barred(&store)?.iter().map(|id| rows[id]));
+                ever.extend(ever_barred(&store)?.iter().map(|id| rows[id]));
                 if wrong.iter().all(|row| tries[*row] >= TRIES || ever.contains(row)) {
                     return tally(&store, &rows, wrong, &ever, &tries, events);
                 }
             }
         }
     }
+    ever.extend(ever_barred(&store)?.iter().map(|id| rows[id]));
     tally(&store, &rows, wrong, &ever, &tries, events)
 }
 
@@ -84,11 +112,11 @@ fn tally(
 ) -> Result<Caught> {
     let now: BTreeSet<usize> = barred(store)?.iter().map(|id| rows[id]).collect();
     let count = |set: &BTreeSet<usize>, bad: bool| set.iter().filter(|r| wrong.contains(r) == bad).count();
-    let untried = wrong.iter().filter(|row| tries[**row] < TRIES && !ever.contains(row)).count();
+    let judged = wrong.iter().filter(|row| tries[**row] >= TRIES || ever.contains(row)).count();
     Ok(Caught {
         wrong: (wrong.len(), count(ever, true), count(&now, true)),
         right: (rows.len() - wrong.len(), count(ever, false), count(&now, false)),
-        untried,
+        judged,
         events,
     })
 }
@@ -98,8 +126,24 @@ fn tally(
 fn barred(store: &Store) -> Result<Vec<MemoryId>> {
     let standings = store.review(None)?;
     let barred = standings.into_iter().filter(|standing| standing.state != wisen::StandingState::Active);
-    Ok(barred.map(|standing| standing.memory).collect())
+    Ok(barred.map(|standing| standing.id).collect())
 }
+
+/// Memories that the rule has ever quarantined, by the audit.
+#[cfg(feature = "quarantine")]
+fn ever_barred(store: &Store) -> Result<Vec<MemoryId>> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.audit_entries(after, 1000)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.id;
+        found.extend(page.iter().filter(|entry| entry.op == "quarantine").filter_map(|entry| entry.memory));
+    }
+}
+
+/// This build has no quarantine.
+#[cfg(not(feature = "quarantine"))]
+use barred as ever_barred;
 
 /// This build has no quarantine.
 #[cfg(not(feature = "quarantine"))]

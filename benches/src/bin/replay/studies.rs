@@ -9,14 +9,14 @@ use wisen_benches::data::Stream;
 use wisen_benches::page::{Page, figure, percent};
 use wisen_benches::studies::no_fit::{self, Told};
 use wisen_benches::studies::poison::{Attack, By, Loot, Scene};
-use wisen_benches::studies::quarantine::{self, Caught};
+use wisen_benches::studies::quarantine::{self, Caught, Five};
 use wisen_benches::studies::routing;
 
 use super::Args;
 use super::table::{self, Course};
 
 /// Times the events are gone through for the tally of quarantine, at most.
-const PASSES: u64 = 10;
+const PASSES: u64 = 4;
 /// Share of random verdicts in its second run.
 const NOISE: f64 = 0.3;
 /// Intents that are attacked.
@@ -34,30 +34,39 @@ pub fn quarantine(args: &Args, data: &Path, page: &mut Page) -> Result<()> {
     let (stream, good) = (Stream::load(data, "banking77-bad")?, Stream::load(data, "banking77")?);
     let wrong = quarantine::wrong(&stream, &good);
     page.remark(&format!(
-        "Pick drawn from the top 5 until each wrong memory has 20 tries or is quarantined, at most {PASSES} passes."
+        "Pick drawn from five hits until each wrong memory was tried 20 times or is quarantined, at most {PASSES} \
+         passes over the events. Nearest 5: by similarity. First 5: as ranked; there, what fails is soon not tried \
+         any more. Judged: tried 20 times, or quarantined before."
     ));
     page.columns(&[
+        "drawn from",
         "verdicts   ",
-        "wrong: of",
-        "ever caught  ",
+        "wrong",
+        "judged",
+        "caught of judged",
+        "caught of all",
         "at the end   ",
-        "under 20 tries",
-        "right: of",
+        "right",
         "ever quarantined",
         "at the end   ",
         "events",
     ]);
-    for (name, noise) in [("true", 0.0), ("30 % random", NOISE)] {
+    let runs =
+        [(Five::Nearest, "true", 0.0), (Five::First, "true", 0.0), (Five::Nearest, "30 % random", NOISE)];
+    for (five, name, noise) in runs {
         let folder = tempfile::tempdir()?;
-        let Caught { wrong, right, untried, events } =
-            quarantine::drawn(&folder.path().join("store"), &stream, &wrong, PASSES, noise)?;
+        let path = folder.path().join("store");
+        let Caught { wrong, right, judged, events } =
+            quarantine::drawn(&path, &stream, &wrong, five, PASSES, noise)?;
         let of = |n: usize, all: usize| format!("{n} ({})", percent(n as f64 / all as f64));
         page.row(&[
+            five.as_str().to_owned(),
             name.to_owned(),
             wrong.0.to_string(),
+            judged.to_string(),
+            of(wrong.1, judged),
             of(wrong.1, wrong.0),
             of(wrong.2, wrong.0),
-            untried.to_string(),
             right.0.to_string(),
             of(right.1, right.0),
             of(right.2, right.0),
