@@ -171,7 +171,7 @@ impl Filling<'_> {
             let many = self.args.batch.min(wanted - self.made);
             let batch: Vec<Report> = (0..many).map(|_| self.report()).collect();
             let began = Instant::now();
-            file(&self.store, &batch)?;
+            self.store.report_many(&batch)?;
             seconds += began.elapsed().as_secs_f64();
         }
         Ok((self.made - start) as f64 / seconds)
@@ -193,22 +193,6 @@ impl Filling<'_> {
         took.sort_by(f64::total_cmp);
         Ok(Latency { p50: took[took.len() / 2], p99: took[took.len() * 99 / 100] })
     }
-}
-
-/// Files a batch in one call.
-#[cfg(feature = "batch")]
-fn file(store: &Store, batch: &[Report]) -> Result<()> {
-    store.report_many(batch)?;
-    Ok(())
-}
-
-/// Files a batch one by one: this build has no other way.
-#[cfg(not(feature = "batch"))]
-fn file(store: &Store, batch: &[Report]) -> Result<()> {
-    for report in batch {
-        store.report(report)?;
-    }
-    Ok(())
 }
 
 /// Reports a second in the store as it is now, and whether the next recall knows of them.
@@ -269,7 +253,7 @@ fn visible(filling: &Filling<'_>) -> Result<String> {
         if i % 2 == 0 {
             filling.store.report(&report)?;
         } else {
-            file(&filling.store, &[report])?;
+            filling.store.report_many(&[report])?;
         }
         tried += 1;
         let after = ask()?;

@@ -32,7 +32,6 @@ impl<'a> Wisen<'a> {
         // An issue that nobody solves is no bad memory, and has to stay a hit to be asked about.
         #[cfg(feature = "quarantine")]
         store.set_policy(wisen::DEFAULT_NAMESPACE, wisen::Policy::new().quarantine(false))?;
-        #[cfg(feature = "half-life")]
         store.set_half_life(wisen::DEFAULT_KIND, wisen::HalfLife::Auto)?;
         let memories = stream.memories.iter().zip(stream.memory_vectors.rows());
         let memories = memories.map(|(line, vector)| Memory::new(&line.text, vector));
@@ -79,11 +78,12 @@ impl Forecaster for Wisen<'_> {
     }
 
     fn learn(&mut self, round: &Round) -> Result<()> {
-        for attempt in &round.attempts {
+        let report = |attempt: &Attempt| {
             let outcome = Outcome::Graded(attempt.outcome());
-            let report = Report::on_memory(self.ids[attempt.memory], outcome);
-            self.store.report(&report.situation(self.vector(attempt)))?;
-        }
+            Report::on_memory(self.ids[attempt.memory], outcome).situation(self.vector(attempt))
+        };
+        let reports: Vec<Report> = round.attempts.iter().map(report).collect();
+        self.store.report_many(&reports)?;
         Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub enum By {
     Owner,
     /// One name that is not registered.
     One,
+    /// One principal that the owner has registered, gone bad.
+    Registered,
     /// So many names, by turns.
     Several(usize),
 }
@@ -32,13 +34,15 @@ impl By {
         match self {
             By::Owner => "owner (no defence)".to_owned(),
             By::One => "one identity".to_owned(),
+            By::Registered => "one registered".to_owned(),
             By::Several(n) => format!("{n} identities"),
         }
     }
 
-    fn sign(self, report: Report, target: usize, i: usize) -> Report {
+    fn sign(self, report: Report, target: usize, i: usize, token: &str) -> Report {
         match self {
             By::Owner => report,
+            By::Registered => report.reporter(format!("agent {target}")).token(token),
             By::One => report.reporter(format!("intruder {target}")),
             By::Several(n) => report.reporter(format!("intruder {target}.{}", i % n)),
         }
@@ -160,6 +164,10 @@ impl<'a> Scene<'a> {
         attack: Attack,
         outcome: Outcome,
     ) -> Result<usize> {
+        let token = match attack.by {
+            By::Registered => store.register(&format!("agent {number}"))?,
+            _ => String::new(),
+        };
         let mut made = 0;
         for i in 0..attack.fakes {
             let vector = self.stream.event_vectors.row(target.known[i % target.known.len()]);
@@ -172,7 +180,7 @@ impl<'a> Scene<'a> {
             } else {
                 Report::on_memory(memory, outcome).situation(vector)
             };
-            store.report(&attack.by.sign(report, number, i))?;
+            store.report(&attack.by.sign(report, number, i, &token))?;
             made += 1;
         }
         Ok(made)

@@ -131,7 +131,7 @@ pub fn poison(data: &Path, page: &mut Page) -> Result<()> {
     ]);
     let folder = tempfile::tempdir()?;
     let scene = Scene::prepare(folder.path(), &stream, HONEST, VICTIMS)?;
-    for by in [By::Owner, By::One, By::Several(100)] {
+    for by in [By::Owner, By::Registered, By::One, By::Several(100)] {
         for on_receipts in [false, true] {
             let attack = Attack { fakes: SLANDERS, by, on_receipts };
             row("seasoned", attack, scene.slander(attack)?, page);
@@ -145,7 +145,7 @@ fn plants() -> Vec<Attack> {
     for on_receipts in [false, true] {
         for fakes in [1, 2, 5, 10] {
             let several = (fakes > 1).then_some(By::Several(fakes));
-            let all = [By::Owner, By::One].into_iter().chain(several);
+            let all = [By::Owner, By::Registered, By::One].into_iter().chain(several);
             attacks.extend(all.map(|by| Attack { fakes, by, on_receipts }));
         }
     }
