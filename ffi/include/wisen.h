@@ -256,8 +256,8 @@ enum wisen_report_status
      */
     WISEN_CREDITED = 1,
     /**
-     * It is kept, and moves nothing: the outcome is unknown, or several hits were shown and none
-     * was named as used.
+     * It is kept, and moves nothing: the outcome is unknown, the hits were withheld, or several were
+     * shown and none was named as used.
      */
     WISEN_NOT_CREDITED = 2,
     /**
@@ -278,10 +278,49 @@ typedef int32_t wisen_report_status;
 #endif // __cplusplus
 
 /**
+ * What can be said of the worth of something.
+ */
+enum wisen_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * There are fewer than 20 outcomes with it, or fewer than 20 without.
+     */
+    WISEN_INSUFFICIENT_DATA = 0,
+    /**
+     * Things go better with it: the whole interval lies above 0.
+     */
+    WISEN_HELPS = 1,
+    /**
+     * Things go worse with it: the whole interval lies below 0.
+     */
+    WISEN_HARMS = 2,
+    /**
+     * The interval holds 0.
+     */
+    WISEN_UNCLEAR = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_verdict wisen_verdict;
+#else
+typedef int32_t wisen_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What went wrong in a call. Owned by the caller: free it with wisen_error_free(). Handle; one
  * thread at a time.
  */
 struct wisen_error;
+
+/**
+ * Figures of a window, as a whole and for each of its slices. Handle, to be freed with
+ * wisen_figures_free(); one thread at a time. It needs the store no longer.
+ */
+struct wisen_figures;
 
 /**
  * A list of namespaces. Handle, to be freed with wisen_namespaces_free(); one thread at a time. It
@@ -530,6 +569,24 @@ struct wisen_query {
      * Width (ef) of the graph search for this recall. 0: that of the store.
      */
     uint32_t width;
+    /**
+     * How many of the `k` places, the last ones, go to memories drawn by Thompson sampling, so that
+     * those of which little is known get their chance; wisen_hit.propensity says how likely that was.
+     * 0: nothing is left to chance.
+     */
+    size_t explore;
+    /**
+     * Share of recalls, in 0 to 0.5, on which memory is withheld at random, so that wisen_uplift() can
+     * tell what it is worth: such a recall has no hits and says so (wisen_recall_withheld()). On a
+     * further share of the same size (less above a third) one hit is left out silently. Only recalls
+     * with a receipt are held out. 0: none.
+     */
+    double hold_out;
+    /**
+     * Makes all that chance decides repeatable: the same store, query and seed give the same hits.
+     * NULL: the random bits of the receipt.
+     */
+    const uint64_t *seed;
 };
 
 /**
@@ -646,6 +703,11 @@ struct wisen_hit {
      * Why it is a hit, in sentences for people, one a line.
      */
     struct wisen_text reasons;
+    /**
+     * The probability with which it was shown: 1, unless it was explored (wisen_query.explore). Then
+     * it is estimated from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
+     */
+    double propensity;
 };
 
 /**
@@ -976,6 +1038,206 @@ struct wisen_findings {
     struct wisen_text faults;
 };
 
+/**
+ * Outcomes on one side of a comparison.
+ */
+struct wisen_rate {
+    /**
+     * How many outcomes this rests on, one for each attempt; with a fraction where they count
+     * differently.
+     */
+    double outcomes;
+    /**
+     * How many of them are successes: a graded outcome counts as much as it says.
+     */
+    double successes;
+    /**
+     * Mean outcome, in 0 to 1; one half where there is none.
+     */
+    double mean;
+};
+
+/**
+ * What showing a memory, or those of a namespace, has changed. Make it with wisen_uplift_init();
+ * wisen_uplift() fills it.
+ */
+struct wisen_uplift {
+    /**
+     * Size of this structure, for growth: set by wisen_uplift_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_verdict: what follows.
+     */
+    int32_t verdict;
+    /**
+     * How it went with it.
+     */
+    struct wisen_rate with;
+    /**
+     * How it went without it, on recalls where chance alone kept it back.
+     */
+    struct wisen_rate without;
+    /**
+     * with.mean - without.mean, in -1 to 1.
+     */
+    double difference;
+    /**
+     * Lower end of the 95 % confidence interval of the difference, in -1 to 1.
+     */
+    double interval_low;
+    /**
+     * Its upper end, likewise.
+     */
+    double interval_high;
+};
+
+/**
+ * The stretch of time that wisen_figures() looks at, and how. Make it with wisen_window_init(), then
+ * set its beginning and its end.
+ */
+struct wisen_window {
+    /**
+     * Size of this structure, for growth: set by wisen_window_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its beginning, in microseconds since 1970-01-01 00:00 UTC.
+     */
+    int64_t from_us;
+    /**
+     * Its end, which does not belong to it, likewise.
+     */
+    int64_t to_us;
+    /**
+     * Days within which a success must not be contradicted to be durable, in 0 to 36500: set to 7 by
+     * wisen_window_init(). 0 is no default.
+     */
+    double durable_days;
+    /**
+     * Into how many equal slices it is cut for wisen_figures_over_time(), at most 10000. 0: 1.
+     */
+    size_t slices;
+};
+
+/**
+ * Figures of a stretch of time. Make it with wisen_stretch_init(); wisen_figures_get() and
+ * wisen_figures_over_time() fill it.
+ */
+struct wisen_stretch {
+    /**
+     * Size of this structure, for growth: set by wisen_stretch_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: `success_rate` is filled, as there were attempts.
+     */
+    uint32_t has_success_rate;
+    /**
+     * Not 0: `hit_rate` is filled, as there were recalls.
+     */
+    uint32_t has_hit_rate;
+    /**
+     * Not 0: `tokens_per_durable_success` is filled: somebody told tokens, and a success is durable.
+     */
+    uint32_t has_tokens_per_durable_success;
+    /**
+     * Not 0: `micros_per_durable_success` is filled: somebody told money, and a success is durable.
+     */
+    uint32_t has_micros_per_durable_success;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its beginning, in microseconds since 1970-01-01 00:00 UTC.
+     */
+    int64_t from_us;
+    /**
+     * Its end, which does not belong to it, likewise.
+     */
+    int64_t to_us;
+    /**
+     * Attempts whose outcome is known: successes + failures.
+     */
+    uint64_t attempts;
+    /**
+     * Of them, those that worked (outcome at least 0.5).
+     */
+    uint64_t successes;
+    /**
+     * Of them, those that did not.
+     */
+    uint64_t failures;
+    /**
+     * Attempts that were reported on without a known outcome, or with retracted ones only. They count
+     * in the costs and nowhere else.
+     */
+    uint64_t unknown;
+    /**
+     * successes / attempts, in 0 to 1.
+     */
+    double success_rate;
+    /**
+     * Successes that nothing has contradicted within wisen_window.durable_days.
+     */
+    uint64_t durable_successes;
+    /**
+     * Of the durable ones, those that are younger than that and can still be contradicted.
+     */
+    uint64_t maturing;
+    /**
+     * Tokens told, over all attempts, unknown ones included.
+     */
+    uint64_t tokens;
+    /**
+     * Money told, in millionths of the owner's currency, over all attempts, unknown ones included.
+     */
+    int64_t cost_micros;
+    /**
+     * Attempts, unknown ones included, that told their tokens: where some did not, the costs are too
+     * low.
+     */
+    uint64_t told_tokens;
+    /**
+     * Attempts, unknown ones included, that told their money.
+     */
+    uint64_t told_cost;
+    /**
+     * tokens / durable_successes.
+     */
+    double tokens_per_durable_success;
+    /**
+     * cost_micros / durable_successes.
+     */
+    double micros_per_durable_success;
+    /**
+     * Attempts that began with a recall on which memory was not withheld.
+     */
+    uint64_t recalls;
+    /**
+     * Of these, those that worked and used a memory.
+     */
+    uint64_t hits;
+    /**
+     * hits / recalls, in 0 to 1: how often memory was asked and had what it took.
+     */
+    double hit_rate;
+    /**
+     * Attempts that used memory. Beside the next, a comparison that confounders may spoil:
+     * wisen_uplift() has one that they cannot.
+     */
+    struct wisen_rate with_memory;
+    /**
+     * Attempts that used none, withheld ones included.
+     */
+    struct wisen_rate without_memory;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1096,8 +1358,8 @@ wisen_status wisen_forget(struct wisen_store *store,
 
 /**
  * Finds what fits: the memories near the query and those that worked in situations near it, ranked
- * by what experience says of them. Without reports the order is that of similarity. On success `*recall` is a handle to be freed with wisen_recall_free(), on
- * failure NULL. Any thread.
+ * by what experience says of them. Without reports the order is that of similarity. On success
+ * `*recall` is a handle to be freed with wisen_recall_free(), on failure NULL. Any thread.
  */
 wisen_status wisen_recall(struct wisen_store *store,
                           const struct wisen_query *query,
@@ -1108,6 +1370,18 @@ wisen_status wisen_recall(struct wisen_store *store,
  * How many hits there are; 0 for NULL.
  */
 size_t wisen_recall_count(const struct wisen_recall *recall);
+
+/**
+ * Probability that one of the hits succeeds here, in 0 to 1: that of the likeliest one, and so a lower
+ * bound where several could. Low means that nothing fits; 0 without hits and for NULL.
+ */
+double wisen_recall_fit(const struct wisen_recall *recall);
+
+/**
+ * Whether the hits were withheld at random (wisen_query.hold_out): there are none then, and the report
+ * on this recall can name none. false for NULL.
+ */
+bool wisen_recall_withheld(const struct wisen_recall *recall);
 
 /**
  * How many bytes of codes, graph rows, vectors, samples and contents were read for it.
@@ -1288,6 +1562,71 @@ wisen_status wisen_verification_get(const struct wisen_verification *verificatio
  */
 void wisen_verification_free(struct wisen_verification **verification);
 
+/**
+ * Fills `*uplift` with what showing a memory has changed, or, with `memory` 0, showing those of the
+ * namespace named; `uplift->struct_size` must be set, as wisen_uplift_init() does. Compares the
+ * outcomes of recalls on which it was shown with those on which chance kept it back
+ * (wisen_query.hold_out): recalls without a hold-out do not count, nor do outcomes told by others
+ * than the owner. It takes that recalls are reported on alike whether they had hits or not. The
+ * memory may have been forgotten since: WISEN_UNKNOWN_MEMORY if there never was one; a namespace that
+ * does not exist has no outcomes. Reads every receipt that was reported on. Any thread.
+ */
+wisen_status wisen_uplift(struct wisen_store *store,
+                          uint64_t memory,
+                          const char *namespace_name,
+                          size_t namespace_size,
+                          struct wisen_uplift *uplift,
+                          struct wisen_error **error);
+
+/**
+ * The figures an owner asks for, of one namespace, or of all if its name is NULL: how many attempts
+ * succeeded, for how long, at what cost, and with what share of memory.
+ *
+ * An attempt is a recall that was reported on, or a report on a memory without a recall. It is judged
+ * by its first report with a known outcome that was not retracted; if the owner reported one, only the
+ * owner's reports are looked at. The time of that report decides whether it lies in the window. A
+ * success is contradicted by a later such report below 0.5, or when a memory used in it is quarantined
+ * or forgotten; it is durable if nothing contradicts it within wisen_window.durable_days, or has so
+ * far. Tokens and money are those of all reports on the attempts.
+ *
+ * On success `*figures` is a handle to be freed with wisen_figures_free(), on failure NULL. A
+ * namespace that does not exist has no attempts. WISEN_INVALID_ARGUMENT if the window ends before it
+ * begins, or a field of it is out of range. Reads every report of the window. Any thread.
+ */
+wisen_status wisen_figures(struct wisen_store *store,
+                           const char *namespace_name,
+                           size_t namespace_size,
+                           const struct wisen_window *window,
+                           struct wisen_figures **figures,
+                           struct wisen_error **error);
+
+/**
+ * Fills `*stretch` with the figures of the whole window; `stretch->struct_size` must be set, as
+ * wisen_stretch_init() does.
+ */
+wisen_status wisen_figures_get(const struct wisen_figures *figures,
+                               struct wisen_stretch *stretch,
+                               struct wisen_error **error);
+
+/**
+ * How many slices wisen_figures_over_time() has; 0 if one was asked for, and for NULL.
+ */
+size_t wisen_figures_count(const struct wisen_figures *figures);
+
+/**
+ * Fills `*stretch` with the figures of slice number `index` of the window, the first being 0;
+ * `stretch->struct_size` must be set, as wisen_stretch_init() does.
+ */
+wisen_status wisen_figures_over_time(const struct wisen_figures *figures,
+                                     size_t index,
+                                     struct wisen_stretch *stretch,
+                                     struct wisen_error **error);
+
+/**
+ * Frees the figures and sets the variable to NULL. A NULL variable, or NULL in it, is fine.
+ */
+void wisen_figures_free(struct wisen_figures **figures);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1318,6 +1657,8 @@ WISEN_INIT(wisen_record)
 WISEN_INIT(wisen_namespace)
 WISEN_INIT(wisen_stats)
 WISEN_INIT(wisen_findings)
+WISEN_INIT(wisen_uplift)
+WISEN_INIT(wisen_stretch)
 #undef WISEN_INIT
 
 /* A query for 10 hits. */
@@ -1326,6 +1667,15 @@ static inline struct wisen_query wisen_query_init(void) {
     memset(&made, 0, sizeof made);
     made.struct_size = (uint32_t)sizeof made;
     made.k = 10;
+    return made;
+}
+
+/* A stretch of time that has still to be given; successes have to last 7 days. */
+static inline struct wisen_window wisen_window_init(void) {
+    struct wisen_window made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = (uint32_t)sizeof made;
+    made.durable_days = 7;
     return made;
 }
 

@@ -37,3 +37,7 @@ mod records;
 mod namespaces;
 
 mod figures;
+
+mod uplift;
+
+mod window;

@@ -43,6 +43,18 @@ pub struct wisen_query {
     pub no_receipt: u32,
     /// Width (ef) of the graph search for this recall. 0: that of the store.
     pub width: u32,
+    /// How many of the `k` places, the last ones, go to memories drawn by Thompson sampling, so that
+    /// those of which little is known get their chance; wisen_hit.propensity says how likely that was.
+    /// 0: nothing is left to chance.
+    pub explore: usize,
+    /// Share of recalls, in 0 to 0.5, on which memory is withheld at random, so that wisen_uplift() can
+    /// tell what it is worth: such a recall has no hits and says so (wisen_recall_withheld()). On a
+    /// further share of the same size (less above a third) one hit is left out silently. Only recalls
+    /// with a receipt are held out. 0: none.
+    pub hold_out: f64,
+    /// Makes all that chance decides repeatable: the same store, query and seed give the same hits.
+    /// NULL: the random bits of the receipt.
+    pub seed: *const u64,
 }
 
 /// The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
@@ -50,6 +62,8 @@ pub struct wisen_query {
 pub struct wisen_recall {
     receipt: Option<wisen_receipt>,
     bytes_touched: u64,
+    fit: f64,
+    withheld: bool,
     pub(crate) hits: Vec<Shown>,
 }
 
@@ -76,13 +90,17 @@ impl Given<'_, wisen_query> {
         if let Some(kind) = self.text("kind", |q| q.kind)? {
             query = query.kind(kind);
         }
-        Ok(query.receipt(self.no_receipt == 0).content(self.content != 0).width(self.width as usize))
+        if let Some(seed) = self.value("seed", |q| q.seed)? {
+            query = query.seed(seed);
+        }
+        query = query.receipt(self.no_receipt == 0).content(self.content != 0).width(self.width as usize);
+        Ok(query.explore(self.explore).hold_out(self.hold_out))
     }
 }
 
 /// Finds what fits: the memories near the query and those that worked in situations near it, ranked
-/// by what experience says of them. Without reports the order is that of similarity. On success `*recall` is a handle to be freed with wisen_recall_free(), on
-/// failure NULL. Any thread.
+/// by what experience says of them. Without reports the order is that of similarity. On success
+/// `*recall` is a handle to be freed with wisen_recall_free(), on failure NULL. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_recall(
     store: *mut wisen_store,
@@ -98,6 +116,8 @@ pub unsafe extern "C" fn wisen_recall(
         let answer = wisen_recall {
             receipt: found.receipt.map(|id| wisen_receipt { bytes: id.to_bytes() }),
             bytes_touched: found.bytes_touched,
+            fit: found.fit,
+            withheld: found.withheld,
             hits: found.hits.into_iter().map(Shown::new).collect(),
         };
         recall.write("recall", give(answer))
@@ -109,6 +129,22 @@ pub unsafe extern "C" fn wisen_recall(
 pub unsafe extern "C" fn wisen_recall_count(recall: *const wisen_recall) -> usize {
     from_c!(recall);
     peek(recall, 0, |recall| recall.hits.len())
+}
+
+/// Probability that one of the hits succeeds here, in 0 to 1: that of the likeliest one, and so a lower
+/// bound where several could. Low means that nothing fits; 0 without hits and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_fit(recall: *const wisen_recall) -> f64 {
+    from_c!(recall);
+    peek(recall, 0.0, |recall| recall.fit)
+}
+
+/// Whether the hits were withheld at random (wisen_query.hold_out): there are none then, and the report
+/// on this recall can name none. false for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_withheld(recall: *const wisen_recall) -> bool {
+    from_c!(recall);
+    peek(recall, false, |recall| recall.withheld)
 }
 
 /// How many bytes of codes, graph rows, vectors, samples and contents were read for it.

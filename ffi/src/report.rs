@@ -31,8 +31,8 @@ pub enum wisen_outcome {
 pub enum wisen_report_status {
     /// It counts from now on.
     WISEN_CREDITED = 1,
-    /// It is kept, and moves nothing: the outcome is unknown, or several hits were shown and none
-    /// was named as used.
+    /// It is kept, and moves nothing: the outcome is unknown, the hits were withheld, or several were
+    /// shown and none was named as used.
     WISEN_NOT_CREDITED = 2,
     /// Its receipt has not arrived yet: it is kept and counts as soon as it does.
     WISEN_PENDING = 3,

@@ -31,6 +31,7 @@ versioned!(
     wisen_options in options, wisen_memory in memory, wisen_update in memory, wisen_query in recall,
     wisen_hit in hit, wisen_report in report, wisen_report_reply in report, wisen_record in records,
     wisen_namespace in namespaces, wisen_stats in figures, wisen_findings in figures,
+    wisen_uplift in uplift, wisen_window in window, wisen_stretch in window,
 );
 
 /// No structure of the header will ever be larger: a larger size is garbage.

@@ -1,4 +1,4 @@
-//! Plain arguments: texts, numbers, durations. A wrong type is a `TypeError`, a wrong value the
+//! Plain arguments: texts, numbers, durations, moments. A wrong type is a `TypeError`, a wrong value the
 //! engine's own error; both name the argument.
 
 use std::path::PathBuf;
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
-use wisen::Error;
+use wisen::{Error, Timestamp};
 
 use crate::errors::to_py;
 
@@ -76,6 +77,31 @@ pub(crate) fn flag(value: &Bound<'_, PyAny>, what: &'static str) -> PyResult<boo
 /// A path: `str` or `os.PathLike`.
 pub(crate) fn path(value: &Bound<'_, PyAny>, what: &'static str) -> PyResult<PathBuf> {
     value.extract().map_err(|_| Arg::new(what).type_error("str or os.PathLike", value))
+}
+
+/// A number with a fraction.
+pub(crate) fn number(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<f64> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            arg.invalid(value.py(), "it is too large for a float")
+        } else {
+            arg.type_error("float", value)
+        }
+    })
+}
+
+/// An aware `datetime.datetime`, in microseconds since 1970.
+pub(crate) fn moment(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<Timestamp> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static MICROS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    if !value.is_instance(CLASS.import(py, "datetime", "datetime")?)? {
+        return Err(arg.type_error("datetime.datetime", value));
+    }
+    if value.call_method0("utcoffset")?.is_none() {
+        return Err(arg.invalid(py, "it has no time zone: give an aware datetime"));
+    }
+    MICROS.import(py, "wisen._time", "micros")?.call1((value,))?.extract()
 }
 
 /// A whole number, 0 or greater.

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::record::{moment, quoted};
+use crate::record::{moment, python_bool, quoted};
 
 /// The reply to a report.
 #[pyclass(frozen, module = "wisen")]
@@ -18,8 +18,8 @@ impl ReportReply {
     }
 
     /// What became of it: "credited" (it counts from now on), "not_credited" (kept, moves nothing:
-    /// the outcome is unknown, or several hits were shown and none was named as used), "pending"
-    /// (it counts as soon as its receipt arrives) or "duplicate" (it was here before, under its key).
+    /// the outcome is unknown, the hits were withheld, or several were shown and none was named as
+    /// used), "pending" (it counts as soon as its receipt arrives) or "duplicate" (it was here before, under its key).
     #[getter]
     fn status(&self) -> &'static str {
         self.0.status.as_str()
@@ -81,6 +81,8 @@ macro_rules! counters {
         }
     };
 }
+
+pub(crate) use counters;
 
 counters!(Stats {
     /// Memories neither forgotten nor superseded.
@@ -185,7 +187,7 @@ impl Verification {
         let Self(found) = self;
         format!(
             "Verification(ok={}, memories={}, reports={}, segments={}, unreachable={}, faults={})",
-            if found.is_ok() { "True" } else { "False" },
+            python_bool(found.is_ok()),
             found.memories,
             found.reports,
             found.segments,

@@ -18,6 +18,7 @@ mod recall;
 mod record;
 mod store;
 mod vectors;
+mod worth;
 
 use pyo3::prelude::*;
 
@@ -34,6 +35,8 @@ mod module {
     use crate::record::{MemoryIterator, Record};
     #[pymodule_export]
     use crate::store::Store;
+    #[pymodule_export]
+    use crate::worth::{Figures, Rate, Uplift};
 
     use super::{Bound, PyModule, PyResult};
     use pyo3::types::PyModuleMethods;

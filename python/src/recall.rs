@@ -6,12 +6,15 @@ use wisen::MemoryId;
 
 use crate::errors::call;
 use crate::metadata::to_py;
+use crate::record::python_bool;
 
 /// The answer to `Store.recall`: its hits, best first, as a sequence.
 #[pyclass(frozen, module = "wisen")]
 pub(crate) struct Recall {
     receipt: Option<String>,
     hits: Py<PyTuple>,
+    fit: f64,
+    withheld: bool,
     bytes_touched: u64,
 }
 
@@ -22,6 +25,8 @@ impl Recall {
         Ok(Self {
             receipt: recall.receipt.map(|receipt| receipt.to_string()),
             hits: PyTuple::new(py, hits)?.unbind(),
+            fit: recall.fit,
+            withheld: recall.withheld,
             bytes_touched: recall.bytes_touched,
         })
     }
@@ -35,10 +40,24 @@ impl Recall {
         self.receipt.as_deref()
     }
 
-    /// The hits, best first: at most `k`.
+    /// The hits, best first, then those that were explored: at most `k`.
     #[getter]
     fn hits(&self, py: Python<'_>) -> Py<PyTuple> {
         self.hits.clone_ref(py)
+    }
+
+    /// Probability that one of the hits succeeds here, 0 to 1: that of the likeliest one, and so a lower
+    /// bound where several could. Low means that nothing fits; 0 without hits.
+    #[getter]
+    fn fit(&self) -> f64 {
+        self.fit
+    }
+
+    /// Whether the hits were withheld at random, to learn how things go without memory (`hold_out`):
+    /// there are none then, and the report on this recall can name none.
+    #[getter]
+    fn withheld(&self) -> bool {
+        self.withheld
     }
 
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
@@ -67,7 +86,13 @@ impl Recall {
             .iter()
             .filter_map(|hit| Some(hit.cast::<Hit>().ok()?.get().0.id.to_string()))
             .collect();
-        format!("Recall(receipt={receipt}, hits=[{}], bytes_touched={})", ids.join(", "), self.bytes_touched)
+        format!(
+            "Recall(receipt={receipt}, hits=[{}], bytes_touched={}, fit={:.3}, withheld={})",
+            ids.join(", "),
+            self.bytes_touched,
+            self.fit,
+            python_bool(self.withheld)
+        )
     }
 }
 
@@ -123,6 +148,13 @@ impl Hit {
     #[getter]
     fn evidence(&self) -> Evidence {
         Evidence(self.0.evidence)
+    }
+
+    /// The probability with which it was shown: 1, unless it was explored (`explore`). Then it is
+    /// estimated from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
+    #[getter]
+    fn propensity(&self) -> f64 {
+        self.0.propensity
     }
 
     /// Its text; None if the recall was made without content=True.
@@ -213,7 +245,7 @@ impl Evidence {
             e.successes,
             e.failures,
             e.reports,
-            if e.nominated { "True" } else { "False" }
+            python_bool(e.nominated)
         )
     }
 }

@@ -120,6 +120,11 @@ pub(crate) fn quoted(py: Python<'_>, text: &str) -> PyResult<String> {
     PyString::new(py, text).repr()?.extract()
 }
 
+/// A bool as Python writes it in a `repr`.
+pub(crate) fn python_bool(flag: bool) -> &'static str {
+    if flag { "True" } else { "False" }
+}
+
 /// An aware `datetime` in UTC.
 pub(crate) fn moment(py: Python<'_>, micros: Timestamp) -> PyResult<Bound<'_, PyAny>> {
     static MOMENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

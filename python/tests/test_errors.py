@@ -7,6 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,8 @@ def test_a_closed_store(path: Path, east: list[float]) -> None:
         store.namespaces,
         store.count,
         lambda: store.drop_namespace("default"),
+        lambda: store.uplift(1),
+        lambda: store.figures(from_=datetime(2020, 1, 1, tzinfo=UTC), to=datetime.now(UTC)),
         store.stats,
         store.verify,
         store.flush,

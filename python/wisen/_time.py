@@ -14,3 +14,8 @@ def moment(micros: int) -> datetime:
         return _EPOCH + timedelta(microseconds=micros)
     except OverflowError:
         return _LAST
+
+
+def micros(moment: datetime) -> int:
+    """Return how many microseconds after 1970 this aware datetime lies."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

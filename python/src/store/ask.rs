@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use wisen::{MemoryId, Query, Report};
 
-use crate::convert::{Arg, Given, count, flag, optional_text, text, whole};
+use crate::convert::{Arg, Given, count, flag, number, optional_text, text, whole};
 use crate::figures::ReportReply;
 use crate::outcome;
 use crate::recall::Recall;
@@ -26,6 +26,15 @@ impl Store {
     ///     receipt: Whether the recall can be reported on.
     ///     content: Whether hits carry content and metadata; without, fewer bytes are read.
     ///     width: Width (ef) of the graph search; 0: that of the store.
+    ///     explore: How many of the `k` places, the last ones, go to memories drawn by Thompson
+    ///         sampling, so that those of which little is known get their chance; `Hit.propensity` says
+    ///         how likely that was. 0: nothing is left to chance.
+    ///     hold_out: Share of recalls, 0 to 0.5, on which memory is withheld at random, so that `uplift`
+    ///         can tell what it is worth: such a recall has no hits and says so (`Recall.withheld`). On
+    ///         a further share of the same size (less above a third) one hit is left out silently. Only
+    ///         recalls with a receipt are held out.
+    ///     seed: Makes all that chance decides repeatable: the same store, query and seed (0 or greater,
+    ///         below 2**64) give the same hits. None: the random bits of the receipt.
     ///
     /// Raises:
     ///     WrongDimensionError, NotFiniteError, ZeroVectorError: The vector is at fault.
@@ -34,9 +43,9 @@ impl Store {
     ///     ClosedError: The store is closed.
     #[pyo3(
         signature = (vector, *, text=None, k=None, namespace=None, kind=None, receipt=None,
-                     content=None, width=None),
+                     content=None, width=None, explore=None, hold_out=None, seed=None),
         text_signature = "($self, vector, *, text=None, k=10, namespace='default', kind=None, \
-            receipt=True, content=False, width=0)"
+            receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None)"
     )]
     fn recall<'py>(
         &self,
@@ -49,6 +58,9 @@ impl Store {
         receipt: Given<'_, 'py>,
         content: Given<'_, 'py>,
         width: Given<'_, 'py>,
+        explore: Given<'_, 'py>,
+        hold_out: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
     ) -> PyResult<Recall> {
         let numbers = self::vector(vector, Arg::new("vector"))?;
         let mut query = Query::new(numbers);
@@ -72,6 +84,15 @@ impl Store {
         }
         if let Some(width) = width {
             query = query.width(count(width, Arg::new("width"))?);
+        }
+        if let Some(places) = explore {
+            query = query.explore(count(places, Arg::new("explore"))?);
+        }
+        if let Some(share) = hold_out {
+            query = query.hold_out(number(share, Arg::new("hold_out"))?);
+        }
+        if let Some(seed) = seed {
+            query = query.seed(whole(seed, Arg::new("seed"))?);
         }
         let recall = self.with(py, |store| store.recall(&query))?;
         Recall::new(py, recall)

@@ -1,9 +1,11 @@
-//! The class `Store`. Its methods lie in one file per subject: writing, asking, browsing; what
+//! The class `Store`. Its methods lie in one file per subject: writing, asking, browsing,
+//! measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
 mod handle;
+mod measure;
 mod write;
 
 use std::ffi::OsString;
