@@ -17,7 +17,7 @@ use wisen_benches::{data, measure};
 /// Vectors are the 5,000 sentence embeddings of datasets/ann, each with a seeded Gaussian vector of length
 /// about 0.5 added and stretched to length 1 again. An experience is a report on a memory drawn at random, in
 /// a situation that lies around that memory in the same way; 70 % succeed. Queries lie around the
-/// sentences of datasets/ann/query_id and query_ood (spread 0.2).
+/// sentences of `datasets/ann/query_id` and `query_ood` (spread 0.2).
 #[derive(Parser)]
 struct Args {
     /// Memories

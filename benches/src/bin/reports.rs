@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     let known: Vec<Vec<f32>> = (0..256).map(|_| vector()).collect();
     let new: Vec<Vec<f32>> = (0..args.reports).map(|_| vector()).collect();
 
-    let outcome = |i: usize| if i % 3 == 0 { Outcome::Failure } else { Outcome::Success };
+    let outcome = |i: usize| if i.is_multiple_of(3) { Outcome::Failure } else { Outcome::Success };
     let subject = |ids: &[MemoryId], i: usize| ids[i * 7919 % ids.len()];
     let kinds: [(&str, Make<'_>); 4] = [
         ("on a memory", Box::new(|_, ids, i| Ok(Report::on_memory(subject(ids, i), outcome(i))))),
