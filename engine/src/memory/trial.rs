@@ -36,7 +36,9 @@ pub(crate) fn look(
     draw: Option<f64>,
     search: impl FnOnce(&[Ground]) -> Result<Vec<Ranked>, Damage>,
 ) -> Result<Lifted, Damage> {
-    // A query without a receipt cannot be reported on, and so tries nothing.
+    // A query without a receipt cannot be reported on, and so tries nothing; and the first place is
+    // never given to a memory that failed.
+    let draw = draw.filter(|_| query.k > 1);
     let tries = |ground: &Ground| {
         draw.is_some_and(|draw| draw < ground.seen.policy.probation_share) && ground.seen.barred.any_to_try()
     };
