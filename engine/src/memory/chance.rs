@@ -68,7 +68,8 @@ pub(crate) fn place(mut ranked: Vec<Ranked>, query: &Query, receipt: Option<Rece
     placed
 }
 
-/// Decides whether something is held out of the hits, on this share of recalls, and takes away the one that is left out.
+/// Decides whether something is held out of the hits, and takes away the one that is left out.
+/// `share`: that of the query, or of the policy of a namespace searched if it is larger.
 pub(crate) fn hold_out(placed: &mut Vec<Placed>, share: f64, query: &Query, receipt: ReceiptId) -> Held {
     if share <= 0.0 {
         return Held::default();
@@ -81,6 +82,7 @@ pub(crate) fn hold_out(placed: &mut Vec<Placed>, share: f64, query: &Query, rece
     }
 }
 
-fn seed(query: &Query, receipt: ReceiptId) -> u64 {
+/// What decides all that chance does in this recall.
+pub(crate) fn seed(query: &Query, receipt: ReceiptId) -> u64 {
     query.seed.unwrap_or_else(|| receipt.seed())
 }

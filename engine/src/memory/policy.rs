@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::outcome::Rule;
+use crate::outcome::{MOST_HELD_OUT, Rule};
 use crate::store::audit::{self, Actor};
 use crate::store::{names, policies};
 
@@ -29,7 +29,7 @@ pub struct Policy {
     pub prior_weight: f64,
     /// Evidence that a situation needs to speak for a memory, in outcomes. At least 0; default 3.
     pub local_evidence: f64,
-    /// Mean outcome there from which on the memory works there and is not quarantined. In `0..=0.5`;
+    /// Mean outcome there from which on the memory works there and is not quarantined. In `0..=1`;
     /// default 0.5.
     pub local_mean: f64,
     /// Share of the recalls whose last hit may be a quarantined memory on probation. In `0..=1`;
@@ -40,8 +40,9 @@ pub struct Policy {
     /// It ends well if the probability that the memory is bad, by the outcomes since it began, is below this.
     /// In `0..=1`; default 0.5.
     pub release_below: f64,
-    /// Share of the recalls whose hits are withheld, to learn how things go without memory. In `0..=1`;
-    /// default 0.
+    /// Share of the recalls whose hits are withheld, to learn how things go without memory, as
+    /// [`Query::hold_out`](crate::Query::hold_out) has it; of the shares of a query and of all namespaces that
+    /// it searches, the largest holds. In `0..=0.5`; default 0.
     pub hold_out: f64,
     /// Similarity from which on a new memory is merged into the nearest one of its kind. Default: never.
     pub distil_at: Option<f32>,
@@ -179,7 +180,7 @@ impl Policy {
         within("probation_share", self.probation_share, 0.0, 1.0)?;
         within("probation_outcomes", f64::from(self.probation_outcomes), 1.0, 1e6)?;
         within("release_below", self.release_below, 0.0, 1.0)?;
-        within("hold_out", self.hold_out, 0.0, 0.5)?;
+        within("hold_out", self.hold_out, 0.0, MOST_HELD_OUT)?;
         within("distil_at", f64::from(self.distil_at.unwrap_or_default()), f64::MIN, f64::MAX)
     }
 

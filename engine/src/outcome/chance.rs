@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Propensity = 0x7072_6f70_656e_7332,
     /// Whether memory is withheld.
     HoldOut = 0x686f_6c64_6f75_7433,
+    /// Whether a quarantined memory is tried again.
+    Probation = 0x7072_6f62_6174_6e34,
 }
 
 /// The stream of this seed for this purpose (xoshiro256++, Blackman and Vigna 2021; seeded by

@@ -30,7 +30,7 @@ pub(crate) use hold_out::{Fate, MOST_HELD_OUT, Shares};
 pub use posterior::{Evidence, Precedent};
 pub(crate) use posterior::{Judge, Judged, MIN_EXPERIENCES, NEIGHBOURS, ln_add};
 pub use quarantine::StandingState;
-pub(crate) use quarantine::{Rule, Witnesses, likeness};
+pub(crate) use quarantine::{Rule, Witnesses, likeness, trial_lot};
 pub(crate) use trust::{Agreement, Group};
 pub use uplift::{Rate, Uplift, Verdict};
 pub(crate) use uplift::{Trial, uplift};

@@ -13,6 +13,9 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use rand::RngExt;
+
+use super::chance::{Purpose, stream};
 use super::evidence::Weights;
 use super::posterior::BANDWIDTH;
 
@@ -141,6 +144,12 @@ impl Rule {
 /// less) than the situation itself: the kernel of the ranking, 1 for the situation itself.
 pub(crate) fn likeness(place: f64) -> f64 {
     (place.min(0.0) / BANDWIDTH).exp()
+}
+
+/// A number in `0..1` by which a recall with this seed tries quarantined memories: where it is below the
+/// share of the policy.
+pub(crate) fn trial_lot(seed: u64) -> f64 {
+    stream(seed, Purpose::Probation).random()
 }
 
 /// No Beta distribution with alpha at least 1 has more of its mass below its mean: the worst is the

@@ -116,6 +116,13 @@ pub(crate) fn entries(conn: &Connection, after: i64, limit: usize) -> Result<Vec
     .collect()
 }
 
+/// When this was first done to a memory from a time on.
+pub(super) fn first_since(conn: &Connection, op: &str, reference: i64, from: i64) -> Result<Option<i64>> {
+    conn.prepare_cached("SELECT min(at) FROM audit WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND at >= ?3")
+        .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
+        .map_err(sql)
+}
+
 /// Reads every entry. One sentence for the first at fault, and for numbers that are missing: an
 /// entry is never deleted.
 pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {

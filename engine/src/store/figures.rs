@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::outcome::{Attempt, Origin, Shares, Trial, Word};
 
+use super::audit;
 use super::bound::{Bound, load_receipt};
 use super::db::sql;
 use super::memories::{self, FORGOTTEN};
@@ -150,7 +151,10 @@ fn lives_in(conn: &Connection, memories: &[u64], namespace: i64) -> Result<bool>
 fn fall(conn: &Connection, attempt: &Attempt) -> Result<Option<Timestamp>> {
     let mut first = None;
     for &memory in &attempt.used {
-        let falls = [forgotten_at(conn, memory)?, quarantined_after(conn, memory, attempt.at)?];
+        let falls = [
+            forgotten_at(conn, memory)?,
+            audit::first_since(conn, "quarantine", memory.cast_signed(), attempt.at)?,
+        ];
         let fell = falls.into_iter().flatten().filter(|at| *at >= attempt.at).min();
         first = [first, fell].into_iter().flatten().min();
     }
@@ -167,12 +171,6 @@ fn forgotten_at(conn: &Connection, memory: u64) -> Result<Option<Timestamp>> {
         return Ok(None);
     }
     Ok(Some(row.updated_at))
-}
-
-/// When a memory was first quarantined from a time on.
-#[allow(clippy::unnecessary_wraps, reason = "there is no quarantine yet to read this from")]
-fn quarantined_after(_conn: &Connection, _memory: u64, _from: Timestamp) -> Result<Option<Timestamp>> {
-    Ok(None)
 }
 
 fn numbers(conn: &Connection, text: &str, values: impl rusqlite::Params) -> Result<Vec<i64>> {

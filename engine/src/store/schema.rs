@@ -130,7 +130,8 @@ const STEPS: &[&[&str]] = &[&[
        fitted_seen INTEGER, fitted_at INTEGER, losses BLOB NOT NULL, checksum INTEGER NOT NULL)",
     "CREATE TABLE audit(
        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, op TEXT NOT NULL,
-       namespace INTEGER NOT NULL, ref INTEGER NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL)",
+       namespace INTEGER NOT NULL, ref INTEGER NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL);
+     CREATE INDEX audit_ref ON audit(ref) WHERE ref <> 0",
     "CREATE TABLE policies(
        namespace INTEGER PRIMARY KEY, policy TEXT NOT NULL, checksum INTEGER NOT NULL)",
     "CREATE TABLE standings(
