@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wisen::{
     ErrorCode, ManualClock, Memory, MemoryId, Options, Outcome, Policy, Query, Recall, Report, StandingState,
-    Store, Update,
+    Store, Update, Window,
 };
 use wisen_tests::{Place, answers, assert_sound, bits, child, experience, fill, ids, vectors};
 
@@ -433,4 +433,35 @@ fn one_stranger_quarantines_nobody() {
     }
     assert_eq!(state(&store, all[0]), StandingState::Active);
     assert_sound(&store);
+}
+
+/// What chance decides can be repeated; a recall whose hits are withheld warns of nothing; a success by a
+/// memory that is quarantined after it is contradicted.
+#[test]
+fn trials_fit_in_with_what_else_chance_and_figures_do() {
+    let clock = Arc::new(ManualClock::at(1_700_000_000_000_000));
+    let store = Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap();
+    let all = fill(&store, &vectors(1, 200, DIM));
+    let here = vectors(1, 200, DIM).remove(3);
+    let reply = experience(&store, &here, 1, all[3], Outcome::Success);
+    assert_eq!(reply.credited, [(all[3], 1.0)]);
+    clock.advance(Duration::from_hours(1));
+    let window = Window::new(1_600_000_000_000_000, 1_800_000_000_000_000);
+    let durable = |store: &Store| store.figures(None, window).unwrap().durable_successes;
+    assert_eq!(durable(&store), 1);
+    store.report(&Report::on_memory(all[3], Outcome::Failure).severe(true)).unwrap();
+    assert_eq!(durable(&store), 0);
+
+    let query = Query::new(here).k(3).warnings(2);
+    let tried = |seed: u64| ids(&store.recall(&query.clone().seed(seed)).unwrap()).contains(&all[3]);
+    let first: Vec<bool> = (0..400).map(tried).collect();
+    assert_eq!(first, (0..400).map(tried).collect::<Vec<_>>());
+    let share = first.iter().filter(|tried| **tried).count();
+    assert!((5..=45).contains(&share), "{share} of 400");
+
+    store.set_policy("default", Policy::new().hold_out(0.5)).unwrap();
+    let recalls: Vec<Recall> = (0..60).map(|seed| store.recall(&query.clone().seed(seed)).unwrap()).collect();
+    assert!(recalls.iter().any(|recall| recall.withheld) && recalls.iter().any(|recall| !recall.withheld));
+    assert!(recalls.iter().all(|recall| !recall.withheld || recall.warnings.is_empty()));
+    assert!(recalls.iter().any(|recall| !recall.warnings.is_empty()));
 }

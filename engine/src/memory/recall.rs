@@ -73,8 +73,9 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
                 search(grounds, &probes, query, (width, most), now, scratch, &mut effort)
             };
             let mut placed = chance::place(search(&grounds, chance::ranked(query))?, query, receipt);
+            let seed = receipt.map(|id| chance::seed(query, id));
             let everything = |grounds: &[Ground]| search(grounds, usize::MAX);
-            let mut lifted = trial::look(&mut grounds, query, receipt.map(trial::draw), everything)?;
+            let mut lifted = trial::look(&mut grounds, query, seed, everything)?;
             if let Some((ranked, propensity)) = lifted.trial {
                 placed.truncate(query.k - 1);
                 placed.push(Placed { ranked, propensity });
@@ -93,6 +94,10 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let policies = grounds.iter().map(|ground| ground.seen.policy.hold_out);
     let share = policies.fold(query.hold_out, f64::max);
     let held = receipt.map(|id| chance::hold_out(&mut placed, share, query, id)).unwrap_or_default();
+    if held.withheld {
+        // What warns would help too.
+        warnings.clear();
+    }
     let mut hits: Vec<Hit> = placed
         .iter()
         .filter(|_| !held.withheld)

@@ -2,8 +2,8 @@
 //! and on request it warns of them.
 
 use crate::graph::{Effort, Scratch};
-use crate::id::{MemoryId, ReceiptId};
-use crate::outcome::{NEIGHBOURS, StandingState, likeness};
+use crate::id::MemoryId;
+use crate::outcome::{NEIGHBOURS, StandingState, likeness, trial_lot};
 use crate::rank::{Ranked, warning};
 use crate::segment::SpaceKind;
 use crate::vector::Metric;
@@ -21,24 +21,17 @@ pub(crate) struct Lifted {
     pub warnings: Vec<Warning>,
 }
 
-/// A number in `0..1` that the random bits of the receipt decide.
-pub(crate) fn draw(receipt: ReceiptId) -> f64 {
-    // The last 62 bits of a UUID of version 7 are random, after two that are not.
-    let bits = u64::from_be_bytes(receipt.to_bytes()[8..].try_into().unwrap_or_default());
-    (bits << 2 >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// Looks again with nothing kept from the hits, if chance or the query want it. `search` finds all
-/// candidates, best first.
+/// Looks again with nothing kept from the hits, if chance or the query want it. `seed`: that of a recall with
+/// a receipt; `search` finds all candidates, best first.
 pub(crate) fn look(
     grounds: &mut [Ground],
     query: &Query,
-    draw: Option<f64>,
+    seed: Option<u64>,
     search: impl FnOnce(&[Ground]) -> Result<Vec<Ranked>, Damage>,
 ) -> Result<Lifted, Damage> {
     // A query without a receipt cannot be reported on, and so tries nothing; and the first place is
     // never given to a memory that failed.
-    let draw = draw.filter(|_| query.k > 1);
+    let draw = seed.map(trial_lot).filter(|_| query.k > 1);
     let tries = |ground: &Ground| {
         draw.is_some_and(|draw| draw < ground.seen.policy.probation_share) && ground.seen.barred.any_to_try()
     };
