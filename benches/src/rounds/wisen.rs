@@ -30,7 +30,6 @@ impl<'a> Wisen<'a> {
         let options = Options::new(stream.memory_vectors.columns()).clock(clock.clone());
         let store = Store::open(path, options)?;
         // An issue that nobody solves is no bad memory, and has to stay a hit to be asked about.
-        #[cfg(feature = "quarantine")]
         store.set_policy(wisen::DEFAULT_NAMESPACE, wisen::Policy::new().quarantine(false))?;
         store.set_half_life(wisen::DEFAULT_KIND, wisen::HalfLife::Auto)?;
         let memories = stream.memories.iter().zip(stream.memory_vectors.rows());

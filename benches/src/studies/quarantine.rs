@@ -122,7 +122,6 @@ fn tally(
 }
 
 /// Memories in quarantine, on probation or retired.
-#[cfg(feature = "quarantine")]
 fn barred(store: &Store) -> Result<Vec<MemoryId>> {
     let standings = store.review(None)?;
     let barred = standings.into_iter().filter(|standing| standing.state != wisen::StandingState::Active);
@@ -130,7 +129,6 @@ fn barred(store: &Store) -> Result<Vec<MemoryId>> {
 }
 
 /// Memories that the rule has ever quarantined, by the audit.
-#[cfg(feature = "quarantine")]
 fn ever_barred(store: &Store) -> Result<Vec<MemoryId>> {
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
@@ -139,17 +137,6 @@ fn ever_barred(store: &Store) -> Result<Vec<MemoryId>> {
         after = last.id;
         found.extend(page.iter().filter(|entry| entry.op == "quarantine").filter_map(|entry| entry.memory));
     }
-}
-
-/// This build has no quarantine.
-#[cfg(not(feature = "quarantine"))]
-use barred as ever_barred;
-
-/// This build has no quarantine.
-#[cfg(not(feature = "quarantine"))]
-#[allow(clippy::unnecessary_wraps, reason = "it stands in for one that can fail")]
-fn barred(_: &Store) -> Result<Vec<MemoryId>> {
-    Ok(Vec::new())
 }
 
 /// Share of the last quarter's picks that go to wrong memories.
