@@ -5,7 +5,7 @@ use wisen::{MemoryId, Metric, Options, Outcome, Query, Report, ReportId, Store};
 use wisen_tests::{Bits, Place, answers, assert_sound, fill, ids, vectors};
 
 fn store(metric: Metric) -> (Store, Vec<MemoryId>) {
-    let store = Store::open(":memory:", Options::new(16).metric(metric)).unwrap();
+    let store = Store::open(":memory:", Options::new(16).metric(metric).seal_at(1_000_000)).unwrap();
     let all = fill(&store, &vectors(1, 200, 16));
     (store, all)
 }

@@ -37,9 +37,7 @@ fn strangers_without_receipts_plant_nothing_and_owners_would() {
     let stream = slice("banking77", 4000);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let scene = Scene::prepare(folder.path(), &stream, 0, 6).expect("prepare");
-    let share = |fakes, by| {
-        scene.plant(Attack { fakes, by, on_receipts: false }).expect("plant").share
-    };
+    let share = |fakes, by| scene.plant(Attack { fakes, by, on_receipts: false }).expect("plant").share;
     let nobody = share(0, By::Owner);
     let (owner, one, several) = (share(10, By::Owner), share(10, By::One), share(10, By::Several(10)));
     println!("nobody {nobody}, owner {owner}, one {one}, several {several}");

@@ -16,7 +16,6 @@ use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, LIVE};
 use crate::store::standings::{self, StandingRow};
 use crate::store::{Effect, Tx, cells, names};
-use crate::vector::Metric;
 
 use super::core::Core;
 use super::partition::{Partition, experience_metric};
@@ -208,19 +207,23 @@ fn accuse(core: &Core, row: &StandingRow) -> Result<()> {
     })
 }
 
-/// Whether there is a situation in which a memory works, judged against the background that a recall made
-/// there would have.
+/// Whether there is a situation in which a memory works, judged as a recall made there would have judged
+/// it: against its background, and relative to the nearest point that this memory has beside that
+/// situation, be it another of its situations or its own words. Relative to the situation itself nothing
+/// else would ever be near.
 fn works_somewhere(core: &Core, row: &StandingRow, rule: &Rule) -> Result<bool> {
     let Some((name, partition)) = namespace(core, row.namespace)? else {
         return Ok(false);
     };
-    let places = core.db.snapshot(|conn| {
+    let (words, places) = core.db.snapshot(|conn| {
+        let words = memories::vector(conn, row.memory)?;
         let mut places = Vec::new();
         for cell in standings::evidence(conn, row.memory)? {
             places.push((cell.id.cast_unsigned(), cells::situation(conn, cell.situation)?));
         }
-        Ok(places)
+        Ok((words, places))
     })?;
+    let words = words.map(|vector| core.metric.prepare(&vector)).transpose()?;
     let metric = experience_metric(core.metric);
     let evidence = partition.cells(places.iter().map(|(id, _)| *id), core.now());
     let mut points = Vec::with_capacity(places.len());
@@ -232,16 +235,23 @@ fn works_somewhere(core: &Core, row: &StandingRow, rule: &Rule) -> Result<bool> 
     points.sort_by(|a, b| b.2.successes.total_cmp(&a.2.successes));
     let seen = partition.snapshot(core.now());
     let grounds = [Ground { name, partition, seen, only: None, lifted: true }];
-    for (_, situation, _) in points.iter().filter(|p| p.2.successes > 0.0).take(MOST_SITUATIONS) {
+    for (at, (_, situation, _)) in points.iter().enumerate().take(MOST_SITUATIONS) {
+        if points[at].2.successes <= 0.0 {
+            break;
+        }
         let probes = Probes::new(core, situation)?;
-        let (_, background) =
+        let (own, background) =
             core.with_scratch(|scratch| backgrounds(&grounds, &probes, scratch, &mut Effort::default()));
         let probe = probes.experiences();
-        let here = background.place(if probe.metric() == Metric::L2 { 0.0 } else { 1.0 });
-        let near = |(prepared, _, weights): &(Vec<f32>, Vec<f32>, Weights)| {
-            (background.place(probe.exact(prepared)) - here, *weights)
+        let places: Vec<f64> = points.iter().map(|p| background.place(probe.exact(&p.0))).collect();
+        let others = places.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, place)| *place);
+        let words = words.as_ref().map(|words| own.place(probes.memories.exact(words)));
+        let top = others.chain(words).fold(f64::NEG_INFINITY, f64::max);
+        // The situation itself is at least as near as any.
+        let near = |(i, p): (usize, &(Vec<f32>, Vec<f32>, Weights))| {
+            (if i == at { 0.0 } else { places[i] - top }, p.2)
         };
-        if rule.works(points.iter().map(near)) {
+        if rule.works(points.iter().enumerate().map(near)) {
             return Ok(true);
         }
     }

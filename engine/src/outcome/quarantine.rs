@@ -110,7 +110,7 @@ impl Rule {
     }
 
     /// Whether the memory works in a situation. `near`: its evidence in all its situations, each with how
-    /// many spreads of the background it lies nearer to this one than the situation itself does (0 or less).
+    /// many spreads of the background it lies nearer to this one than the nearest other point (0 or less).
     pub(crate) fn works(&self, near: impl Iterator<Item = (f64, Weights)>) -> bool {
         let (mut successes, mut failures) = (0.0, 0.0);
         for (place, weights) in near {
