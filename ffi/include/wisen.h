@@ -43,6 +43,8 @@
 #define WISEN_NO_ROW SIZE_MAX
 /* Room that wisen_receipt_to_text() needs, the NUL included. */
 #define WISEN_RECEIPT_TEXT_SIZE 37
+/* Room that wisen_register() needs for a token, the NUL included. */
+#define WISEN_TOKEN_SIZE 65
 
 
 /**
@@ -110,6 +112,14 @@ enum wisen_status
      * A report names a memory that its recall had not shown.
      */
     WISEN_NOT_SHOWN = 204,
+    /**
+     * No report has this id.
+     */
+    WISEN_UNKNOWN_REPORT = 205,
+    /**
+     * A report names a reporter and does not prove it.
+     */
+    WISEN_BAD_TOKEN = 206,
     /**
      * The file system refused.
      */
@@ -278,6 +288,36 @@ typedef int32_t wisen_report_status;
 #endif // __cplusplus
 
 /**
+ * After how long evidence is worth half.
+ */
+enum wisen_half_life_setting
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Evidence never fades. So it is for every kind until another setting is made.
+     */
+    WISEN_HALF_LIFE_NONE = 0,
+    /**
+     * After a number of days, at least 1.
+     */
+    WISEN_HALF_LIFE_DAYS = 1,
+    /**
+     * Chosen by which half-life would have predicted the reports so far best, and chosen anew as they
+     * become more.
+     */
+    WISEN_HALF_LIFE_AUTO = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_half_life_setting wisen_half_life_setting;
+#else
+typedef int32_t wisen_half_life_setting;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What can be said of the worth of something.
  */
 enum wisen_verdict
@@ -327,6 +367,12 @@ struct wisen_figures;
  * needs the store no longer.
  */
 struct wisen_namespaces;
+
+/**
+ * A list of principals. Handle, to be freed with wisen_principals_free(); one thread at a time. It
+ * needs the store no longer.
+ */
+struct wisen_principals;
 
 /**
  * The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
@@ -763,7 +809,10 @@ struct wisen_report {
      */
     const int64_t *cost_micros;
     /**
-     * Who reports. NULL: the owner of the store.
+     * Who reports. NULL: the owner of the store, whose word counts whole. What others say counts as
+     * far as it has agreed with the owner's on the same receipts, and within a cap per memory and day.
+     * A name that is not registered (wisen_register()) shares the standing of all such names, and
+     * counts for nothing without a receipt.
      */
     struct wisen_text reporter;
     /**
@@ -775,6 +824,24 @@ struct wisen_report {
      * A remark kept with the report. NULL: none.
      */
     struct wisen_text note;
+    /**
+     * How much the verdict is worth, in 0 to 1: multiplies its credit. With 0 the report is kept and
+     * moves nothing. NULL: 1.
+     */
+    const double *weight;
+    /**
+     * The token of the reporter, if its name is registered: wisen_register() wrote it. NULL: none.
+     */
+    struct wisen_text token;
+    /**
+     * Not 0: the failure (an outcome below 0.5) was so bad that what caused it should not be tried
+     * again before somebody has looked at it.
+     */
+    uint32_t severe;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 };
 
 /**
@@ -820,6 +887,105 @@ struct wisen_report_reply {
      * How many memories it counts for, which may be more than there was room for.
      */
     size_t credited_count;
+};
+
+/**
+ * Somebody other than the owner who reports. Make it with wisen_principal_init();
+ * wisen_principals_get() fills it. Its name belongs to the principals.
+ */
+struct wisen_principal {
+    /**
+     * Size of this structure, for growth: set by wisen_principal_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its name.
+     */
+    struct wisen_text name;
+    /**
+     * When it was last registered, in microseconds since 1970-01-01 00:00 UTC; 0: it is not, and then
+     * shares the standing of all names that are not.
+     */
+    int64_t registered_at_us;
+    /**
+     * Reports made in its name, registered or not.
+     */
+    uint64_t reports;
+    /**
+     * Mean of the posterior of its agreement with the owner, in 0 to 1. At 0.5 or below, its word
+     * counts for nothing; at 1, as much as the owner's.
+     */
+    double reliability;
+    /**
+     * Lower end of the central 90 % credible interval of `reliability`.
+     */
+    double interval_low;
+    /**
+     * Upper end of the central 90 % credible interval of `reliability`.
+     */
+    double interval_high;
+    /**
+     * Receipts that both it and the owner judged, of which this is learnt.
+     */
+    uint64_t judged_together;
+};
+
+/**
+ * How well a half-life would have predicted the reports so far.
+ */
+struct wisen_half_life_loss {
+    /**
+     * The half-life, in days; 0: nothing fades.
+     */
+    double days;
+    /**
+     * Mean log loss of its predictions, in nats.
+     */
+    double loss;
+};
+
+/**
+ * The half-life of a kind, and how it came about. Make it with wisen_half_life_init();
+ * wisen_half_life() fills it.
+ */
+struct wisen_half_life {
+    /**
+     * Size of this structure, for growth: set by wisen_half_life_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_half_life_setting: what was set.
+     */
+    int32_t setting;
+    /**
+     * The half-life in force, in days; 0: nothing fades.
+     */
+    double days;
+    /**
+     * Under WISEN_HALF_LIFE_AUTO, when it was last fitted, in microseconds since 1970-01-01 00:00
+     * UTC; 0: not yet, as there are fewer than 50 reports.
+     */
+    int64_t fitted_at_us;
+    /**
+     * How many experiences of the kind there were then; it was fitted to the newest 4096.
+     */
+    uint64_t experiences;
+    /**
+     * Set by the caller: where to write the half-lives that were tried. NULL: not wanted.
+     */
+    struct wisen_half_life_loss *losses;
+    /**
+     * Set by the caller: how many of them there is room for at `losses`; 16 is enough.
+     */
+    size_t losses_capacity;
+    /**
+     * How many were tried, which may be more than there was room for.
+     */
+    size_t losses_count;
 };
 
 /**
@@ -1266,7 +1432,7 @@ wisen_status wisen_error_code(const struct wisen_error *error);
 const char *wisen_error_message(const struct wisen_error *error);
 
 /**
- * Which memory of a batch is at fault, counted from 0; WISEN_NO_ROW if it was no batch.
+ * Which memory or report of a batch is at fault, counted from 0; WISEN_NO_ROW if it was no batch.
  */
 size_t wisen_error_row(const struct wisen_error *error);
 
@@ -1427,13 +1593,113 @@ wisen_status wisen_receipt_from_text(const char *text,
                                      struct wisen_error **error);
 
 /**
- * Tells how it went. The next recall of any process takes it into account. `reply` may be NULL; otherwise `reply->struct_size` must be set, as
- * wisen_report_reply_init() does. Any thread.
+ * Tells how it went. The next recall of any process takes it into account. `reply` may be NULL;
+ * otherwise `reply->struct_size` must be set, as wisen_report_reply_init() does. WISEN_NOT_SHOWN if a
+ * memory named as used was not among the hits, WISEN_BAD_TOKEN if a registered reporter does not
+ * prove its name, WISEN_INVALID_ARGUMENT if a severe report tells no failure. Any thread.
  */
 wisen_status wisen_report(struct wisen_store *store,
                           const struct wisen_report *report,
                           struct wisen_report_reply *reply,
                           struct wisen_error **error);
+
+/**
+ * Tells how several attempts went: `count` reports that lie side by side, in one transaction: all of
+ * them are kept, or none and an error that names the row (wisen_error_row()). They may share receipts.
+ * `replies` has room for `count` replies side by side, each with its `struct_size` set, or is NULL.
+ * Any thread.
+ */
+wisen_status wisen_report_many(struct wisen_store *store,
+                               const struct wisen_report *reports,
+                               size_t count,
+                               struct wisen_report_reply *replies,
+                               struct wisen_error **error);
+
+/**
+ * Takes a report back: it stays as a record and counts no more; what its receipt had to give goes to
+ * the reports left on it. Its key stays taken. `*retracted` (may be NULL) becomes false if it was
+ * retracted before. WISEN_UNKNOWN_REPORT if there is none with this id. Any thread.
+ */
+wisen_status wisen_retract(struct wisen_store *store,
+                           uint64_t report,
+                           bool *retracted,
+                           struct wisen_error **error);
+
+/**
+ * Registers a principal, whose reports then count for themselves and not among those of all unknown
+ * names. Writes the token by which it proves its name (wisen_report.token), and a NUL, to `token`,
+ * which has room for `capacity` bytes: WISEN_TOKEN_SIZE suffices. It is told this once: the store
+ * keeps only its hash. Registering a name (1 to 255 bytes) again replaces its token. Any thread.
+ */
+wisen_status wisen_register(struct wisen_store *store,
+                            const char *name,
+                            size_t name_size,
+                            char *token,
+                            size_t capacity,
+                            struct wisen_error **error);
+
+/**
+ * Takes a registration away: the token is void, and what was reported with it counts no more, until
+ * the name is registered again. (To end a principal's reports and keep what they taught, register it
+ * again and throw the token away.) `*revoked` (may be NULL) tells whether it was registered. Any
+ * thread.
+ */
+wisen_status wisen_revoke(struct wisen_store *store,
+                          const char *name,
+                          size_t name_size,
+                          bool *revoked,
+                          struct wisen_error **error);
+
+/**
+ * Everybody who is registered or has reported under a name, by name, with how far their word has been
+ * found good. On success `*principals` is a handle to be freed with wisen_principals_free(), on
+ * failure NULL. Any thread.
+ */
+wisen_status wisen_principals(struct wisen_store *store,
+                              struct wisen_principals **principals,
+                              struct wisen_error **error);
+
+/**
+ * How many principals there are in the list; 0 for NULL.
+ */
+size_t wisen_principals_count(const struct wisen_principals *principals);
+
+/**
+ * Fills `*principal` with principal number `index`, counted from 0; `principal->struct_size` must be
+ * set, as wisen_principal_init() does.
+ */
+wisen_status wisen_principals_get(const struct wisen_principals *principals,
+                                  size_t index,
+                                  struct wisen_principal *principal,
+                                  struct wisen_error **error);
+
+/**
+ * Frees the list, and with it the names, and sets the variable to NULL. A NULL variable, or NULL in
+ * it, is fine.
+ */
+void wisen_principals_free(struct wisen_principals **principals);
+
+/**
+ * Sets after how many days evidence on memories of a kind is worth half: `setting` is a
+ * wisen_half_life_setting, `days` goes with WISEN_HALF_LIFE_DAYS (at least 1) and is 0 otherwise.
+ * Evidence fades toward what is expected without any, never past it. Any thread.
+ */
+wisen_status wisen_set_half_life(struct wisen_store *store,
+                                 const char *kind,
+                                 size_t kind_size,
+                                 int32_t setting,
+                                 double days,
+                                 struct wisen_error **error);
+
+/**
+ * Fills `*half_life` with the half-life of a kind; `half_life->struct_size` must be set, as
+ * wisen_half_life_init() does. Nothing of a kind that does not exist fades. Any thread.
+ */
+wisen_status wisen_half_life(struct wisen_store *store,
+                             const char *kind,
+                             size_t kind_size,
+                             struct wisen_half_life *half_life,
+                             struct wisen_error **error);
 
 /**
  * Everything stored about a memory: a list of one record, or of none if there is none with this
@@ -1657,6 +1923,8 @@ WISEN_INIT(wisen_record)
 WISEN_INIT(wisen_namespace)
 WISEN_INIT(wisen_stats)
 WISEN_INIT(wisen_findings)
+WISEN_INIT(wisen_principal)
+WISEN_INIT(wisen_half_life)
 WISEN_INIT(wisen_uplift)
 WISEN_INIT(wisen_stretch)
 #undef WISEN_INIT

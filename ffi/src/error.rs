@@ -95,7 +95,7 @@ pub unsafe extern "C" fn wisen_error_message(error: *const wisen_error) -> *cons
     peek(error, c"".as_ptr(), |error| error.message.as_ptr())
 }
 
-/// Which memory of a batch is at fault, counted from 0; WISEN_NO_ROW if it was no batch.
+/// Which memory or report of a batch is at fault, counted from 0; WISEN_NO_ROW if it was no batch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_error_row(error: *const wisen_error) -> usize {
     from_c!(error);

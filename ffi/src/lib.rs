@@ -32,6 +32,10 @@ mod hit;
 mod receipt;
 mod report;
 
+mod principals;
+
+mod half_life;
+
 mod records;
 
 mod namespaces;

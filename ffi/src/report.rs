@@ -1,10 +1,10 @@
 //! Reports: how it went.
 
-use wisen::{MemoryId, Outcome, ReceiptId, Report, ReportStatus};
+use wisen::{MemoryId, Outcome, ReceiptId, Report, ReportId, ReportReply, ReportStatus};
 
 use crate::call::call_on;
 use crate::error::{Fault, invalid, wisen_error};
-use crate::raw::{In, from_c};
+use crate::raw::{In, Out, from_c};
 use crate::receipt::wisen_receipt;
 use crate::sized::Given;
 use crate::status::wisen_status;
@@ -70,13 +70,26 @@ pub struct wisen_report {
     pub tokens: *const u64,
     /// Money spent on the attempt, in millionths of the owner's currency. NULL: not told.
     pub cost_micros: *const i64,
-    /// Who reports. NULL: the owner of the store.
+    /// Who reports. NULL: the owner of the store, whose word counts whole. What others say counts as
+    /// far as it has agreed with the owner's on the same receipts, and within a cap per memory and day.
+    /// A name that is not registered (wisen_register()) shares the standing of all such names, and
+    /// counts for nothing without a receipt.
     pub reporter: wisen_text,
     /// The caller's own name for the report: the same report under the same key counts once.
     /// NULL: none.
     pub key: wisen_text,
     /// A remark kept with the report. NULL: none.
     pub note: wisen_text,
+    /// How much the verdict is worth, in 0 to 1: multiplies its credit. With 0 the report is kept and
+    /// moves nothing. NULL: 1.
+    pub weight: *const f64,
+    /// The token of the reporter, if its name is registered: wisen_register() wrote it. NULL: none.
+    pub token: wisen_text,
+    /// Not 0: the failure (an outcome below 0.5) was so bad that what caused it should not be tried
+    /// again before somebody has looked at it.
+    pub severe: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 /// A memory that a report counts for.
@@ -124,6 +137,9 @@ impl Given<'_, wisen_report> {
     }
 
     fn report(&self) -> Result<Report, Fault> {
+        if self.reserved != 0 {
+            return Err(invalid("reserved", "it must be 0"));
+        }
         let outcome = self.outcome()?;
         let situation = self.slice("situation", |r| (r.situation, r.situation_dimension))?;
         let mut report = match (self.value("receipt", |r| r.receipt)?, self.memory) {
@@ -156,12 +172,52 @@ impl Given<'_, wisen_report> {
         if let Some(note) = self.text("note", |r| r.note)? {
             report = report.note(note);
         }
-        Ok(report)
+        if let Some(weight) = self.value("weight", |r| r.weight)? {
+            report = report.weight(weight);
+        }
+        if let Some(token) = self.text("token", |r| r.token)? {
+            report = report.token(token);
+        }
+        Ok(report.severe(self.severe != 0))
     }
 }
 
-/// Tells how it went. The next recall of any process takes it into account. `reply` may be NULL; otherwise `reply->struct_size` must be set, as
-/// wisen_report_reply_init() does. Any thread.
+/// A caller's place for a reply, and for the credits that belong to it.
+struct Wanted<'a> {
+    asked: Given<'a, wisen_report_reply>,
+    place: Out<wisen_report_reply>,
+    credits: (Out<wisen_credit>, usize),
+}
+
+/// The `count` places for replies at `replies`; none if the caller wants none.
+fn wanted<'a>(replies: Out<wisen_report_reply>, count: usize) -> Result<Vec<Wanted<'a>>, Fault> {
+    let asked = In::from(replies).read_many(count)?;
+    let places = replies.rows(&asked);
+    let each = asked.into_iter().zip(places).map(|(asked, place)| {
+        let credits = asked.room("credited", |r| (r.credited, r.credited_capacity))?;
+        Ok(Wanted { asked, place, credits })
+    });
+    each.collect()
+}
+
+impl Wanted<'_> {
+    fn fill(&self, reply: &ReportReply) -> Result<(), Fault> {
+        let (place, capacity) = self.credits;
+        let credits = reply.credited.iter();
+        place.write_many(credits.map(|&(memory, share)| wisen_credit { memory: memory.0, share }), capacity);
+        self.place.fill(&wisen_report_reply {
+            status: status(reply.status) as i32,
+            id: reply.id.0,
+            credited_count: reply.credited.len(),
+            ..*self.asked
+        })
+    }
+}
+
+/// Tells how it went. The next recall of any process takes it into account. `reply` may be NULL;
+/// otherwise `reply->struct_size` must be set, as wisen_report_reply_init() does. WISEN_NOT_SHOWN if a
+/// memory named as used was not among the hits, WISEN_BAD_TOKEN if a registered reporter does not
+/// prove its name, WISEN_INVALID_ARGUMENT if a severe report tells no failure. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_report(
     store: *mut wisen_store,
@@ -169,22 +225,53 @@ pub unsafe extern "C" fn wisen_report(
     reply: *mut wisen_report_reply,
     error: *mut *mut wisen_error,
 ) -> wisen_status {
-    let wanted = !reply.is_null();
+    let count = usize::from(!reply.is_null());
     from_c!(store, report, reply, error);
     call_on(store, error, |store| {
-        let asked = if wanted { Some(In::from(reply).read()?) } else { None };
-        let room = asked.as_ref().map(|asked| asked.room("credited", |r| (r.credited, r.credited_capacity)));
-        let room = room.transpose()?;
+        let wanted = wanted(reply, count)?;
         let answer = store.store.report(&report.read()?.report()?)?;
-        let (Some(asked), Some((place, capacity))) = (asked, room) else { return Ok(()) };
-        let credits = answer.credited.iter().map(|&(memory, share)| wisen_credit { memory: memory.0, share });
-        place.write_many(credits, capacity);
-        reply.fill(&wisen_report_reply {
-            status: status(answer.status) as i32,
-            id: answer.id.0,
-            credited_count: answer.credited.len(),
-            ..*asked
-        })
+        wanted.iter().try_for_each(|wanted| wanted.fill(&answer))
+    })
+}
+
+/// Tells how several attempts went: `count` reports that lie side by side, in one transaction: all of
+/// them are kept, or none and an error that names the row (wisen_error_row()). They may share receipts.
+/// `replies` has room for `count` replies side by side, each with its `struct_size` set, or is NULL.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_report_many(
+    store: *mut wisen_store,
+    reports: *const wisen_report,
+    count: usize,
+    replies: *mut wisen_report_reply,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    let places = if replies.is_null() { 0 } else { count };
+    from_c!(store, reports, replies, error);
+    call_on(store, error, |store| {
+        let wanted = wanted(replies, places)?;
+        let given = reports.read_many(count)?;
+        let rows = given.iter().enumerate();
+        let reports = rows.map(|(row, report)| report.report().map_err(|fault| fault.in_row(row)));
+        let answers = store.store.report_many(&reports.collect::<Result<Vec<_>, _>>()?)?;
+        wanted.iter().zip(&answers).try_for_each(|(wanted, answer)| wanted.fill(answer))
+    })
+}
+
+/// Takes a report back: it stays as a record and counts no more; what its receipt had to give goes to
+/// the reports left on it. Its key stays taken. `*retracted` (may be NULL) becomes false if it was
+/// retracted before. WISEN_UNKNOWN_REPORT if there is none with this id. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_retract(
+    store: *mut wisen_store,
+    report: u64,
+    retracted: *mut bool,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, retracted, error);
+    call_on(store, error, |store| {
+        retracted.write_if_wanted(store.store.retract(ReportId(report))?);
+        Ok(())
     })
 }
 

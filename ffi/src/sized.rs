@@ -31,6 +31,7 @@ versioned!(
     wisen_options in options, wisen_memory in memory, wisen_update in memory, wisen_query in recall,
     wisen_hit in hit, wisen_report in report, wisen_report_reply in report, wisen_record in records,
     wisen_namespace in namespaces, wisen_stats in figures, wisen_findings in figures,
+    wisen_principal in principals, wisen_half_life in half_life,
     wisen_uplift in uplift, wisen_window in window, wisen_stretch in window,
 );
 
@@ -172,6 +173,13 @@ impl<'a, T: Versioned> Given<'a, T> {
 }
 
 impl<T: Versioned> Out<T> {
+    /// The places from which `given` was read.
+    pub(crate) fn rows(self, given: &[Given<'_, T>]) -> Vec<Out<T>> {
+        let starts = given.iter().scan(0, |end, given| Some(std::mem::replace(end, *end + given.size)));
+        // SAFETY: `read_many` found structures of these sizes side by side there.
+        starts.map(|start| Out(unsafe { self.0.byte_add(start) })).collect()
+    }
+
     /// Fills a structure of the caller, as far as he knows it; what he knows beyond becomes zero.
     pub(crate) fn fill(self, value: &T) -> Result<(), Fault> {
         let size = size_of_given(self.0.cast_const())?;

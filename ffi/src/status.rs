@@ -38,6 +38,10 @@ pub enum wisen_status {
     WISEN_KEY_CONFLICT = 203,
     /// A report names a memory that its recall had not shown.
     WISEN_NOT_SHOWN = 204,
+    /// No report has this id.
+    WISEN_UNKNOWN_REPORT = 205,
+    /// A report names a reporter and does not prove it.
+    WISEN_BAD_TOKEN = 206,
     /// The file system refused.
     WISEN_IO = 301,
     /// Another process or thread held the write lock for too long.
@@ -59,7 +63,7 @@ pub enum wisen_status {
 
 use wisen_status as S;
 
-const NAMES: [(wisen_status, &std::ffi::CStr); 22] = [
+const NAMES: [(wisen_status, &std::ffi::CStr); 24] = [
     (S::WISEN_OK, c"WISEN_OK"),
     (S::WISEN_INVALID_ARGUMENT, c"WISEN_INVALID_ARGUMENT"),
     (S::WISEN_WRONG_DIMENSION, c"WISEN_WRONG_DIMENSION"),
@@ -74,6 +78,8 @@ const NAMES: [(wisen_status, &std::ffi::CStr); 22] = [
     (S::WISEN_UNKNOWN_RECEIPT, c"WISEN_UNKNOWN_RECEIPT"),
     (S::WISEN_KEY_CONFLICT, c"WISEN_KEY_CONFLICT"),
     (S::WISEN_NOT_SHOWN, c"WISEN_NOT_SHOWN"),
+    (S::WISEN_UNKNOWN_REPORT, c"WISEN_UNKNOWN_REPORT"),
+    (S::WISEN_BAD_TOKEN, c"WISEN_BAD_TOKEN"),
     (S::WISEN_IO, c"WISEN_IO"),
     (S::WISEN_BUSY, c"WISEN_BUSY"),
     (S::WISEN_DISK_FULL, c"WISEN_DISK_FULL"),

@@ -39,11 +39,12 @@ pub(crate) fn many<'py>(
     let contents =
         entries(contents, Arg::new("contents"), "a sequence of str")?.collect::<PyResult<Vec<_>>>()?;
     let vectors = matrix(vectors, "vectors")?;
-    let rows = contents.len();
-    if vectors.len() != rows {
-        let why = format!("{} vectors for {rows} contents", vectors.len());
+    let count = contents.len();
+    if vectors.len() != count {
+        let why = format!("{} vectors for {count} contents", vectors.len());
         return Err(Arg::new("vectors").invalid(py, why));
     }
+    let rows = (count, "contents");
     let namespace = Column::of_texts(details.namespace, "namespace", rows)?;
     let kind = Column::of_texts(details.kind, "kind", rows)?;
     let author = Column::of_texts(details.author, "author", rows)?;
@@ -53,11 +54,8 @@ pub(crate) fn many<'py>(
     };
     let key = Column::new(details.key, "key", "a sequence of str or None", rows)?;
     let supersedes = Column::new(details.supersedes, "supersedes", "a sequence of ids or None", rows)?;
-    let ttl = match details.ttl {
-        Some(one) if one.try_iter().is_err() => Column::Same(one),
-        given => Column::new(given, "ttl", "seconds or a sequence of seconds", rows)?,
-    };
-    let mut memories = Vec::with_capacity(rows);
+    let ttl = Column::of_scalars(details.ttl, "ttl", "seconds or a sequence of seconds", rows)?;
+    let mut memories = Vec::with_capacity(count);
     for (row, (content, numbers)) in contents.iter().zip(vectors).enumerate() {
         let details = Details {
             namespace: namespace.at(row),
@@ -103,34 +101,55 @@ fn describe(
     Ok(memory)
 }
 
+/// How many rows a batch has, and the argument that says so.
+type Rows = (usize, &'static str);
+
 /// An argument of a batch: left out, the same for every row, or one entry for each.
-enum Column<'a, 'py> {
+pub(crate) enum Column<'a, 'py> {
     Absent,
     Same(&'a Bound<'py, PyAny>),
     Each(Vec<Bound<'py, PyAny>>),
 }
 
 impl<'a, 'py> Column<'a, 'py> {
-    /// A sequence with one entry for each of `rows` rows.
-    fn new(given: Given<'a, 'py>, what: &'static str, wanted: &str, rows: usize) -> PyResult<Self> {
+    /// A sequence with one entry for each row.
+    pub(crate) fn new(
+        given: Given<'a, 'py>,
+        what: &'static str,
+        wanted: &str,
+        (rows, of): Rows,
+    ) -> PyResult<Self> {
         let Some(given) = given else { return Ok(Column::Absent) };
         let each = entries(given, Arg::new(what), wanted)?.collect::<PyResult<Vec<_>>>()?;
         if each.len() != rows {
-            let why = format!("{} entries for {rows} contents", each.len());
+            let why = format!("{} entries for {rows} {of}", each.len());
             return Err(Arg::new(what).invalid(given.py(), why));
         }
         Ok(Column::Each(each))
     }
 
     /// One text for all rows, or a sequence.
-    fn of_texts(given: Given<'a, 'py>, what: &'static str, rows: usize) -> PyResult<Self> {
+    pub(crate) fn of_texts(given: Given<'a, 'py>, what: &'static str, rows: Rows) -> PyResult<Self> {
         match given {
             Some(one) if one.is_instance_of::<PyString>() => Ok(Column::Same(one)),
             given => Self::new(given, what, "str or a sequence of str", rows),
         }
     }
 
-    fn at(&self, row: usize) -> Given<'_, 'py> {
+    /// One value that is no sequence for all rows, or a sequence.
+    pub(crate) fn of_scalars(
+        given: Given<'a, 'py>,
+        what: &'static str,
+        wanted: &str,
+        rows: Rows,
+    ) -> PyResult<Self> {
+        match given {
+            Some(one) if one.try_iter().is_err() => Ok(Column::Same(one)),
+            given => Self::new(given, what, wanted, rows),
+        }
+    }
+
+    pub(crate) fn at(&self, row: usize) -> Given<'_, 'py> {
         match self {
             Column::Absent => None,
             Column::Same(one) => Some(one),

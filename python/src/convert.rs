@@ -27,9 +27,14 @@ impl Arg {
         Self { what, row: None }
     }
 
-    /// The entry for the memory `row` of a batch.
+    /// The entry for row `row` of a batch.
     pub(crate) fn row(self, row: usize) -> Self {
         Self { row: Some(row), ..self }
+    }
+
+    /// Entry `at` of the argument; of a batch, the row stays what it was.
+    pub(crate) fn entry(self, at: usize) -> Self {
+        Self { row: self.row.or(Some(at)), ..self }
     }
 
     pub(crate) fn type_error(self, wanted: &str, got: &Bound<'_, PyAny>) -> PyErr {
@@ -45,7 +50,8 @@ impl Arg {
         self.refuse(py, Error::InvalidArgument { what: self.what, why: why.into() })
     }
 
-    fn refuse(self, py: Python<'_>, error: Error) -> PyErr {
+    /// The engine's error, of the row if there is one.
+    pub(crate) fn refuse(self, py: Python<'_>, error: Error) -> PyErr {
         match self.row {
             None => to_py(py, &error),
             Some(row) => to_py(py, &Error::Row { row, source: Box::new(error) }),
@@ -70,8 +76,8 @@ pub(crate) fn optional_text(value: Given<'_, '_>, what: &'static str) -> PyResul
 }
 
 /// A bool.
-pub(crate) fn flag(value: &Bound<'_, PyAny>, what: &'static str) -> PyResult<bool> {
-    value.extract().map_err(|_| Arg::new(what).type_error("bool", value))
+pub(crate) fn flag(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<bool> {
+    value.extract().map_err(|_| arg.type_error("bool", value))
 }
 
 /// A path: `str` or `os.PathLike`.
@@ -135,6 +141,14 @@ pub(crate) fn seconds(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<Duration> 
         .map_err(|_| arg.type_error("a number of seconds or datetime.timedelta", value))?;
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| arg.invalid(value.py(), "it must be a finite number of seconds, 0 or greater"))
+}
+
+/// A duration in days: a number, or a `datetime.timedelta`.
+pub(crate) fn days(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<f64> {
+    if value.hasattr("total_seconds")? {
+        return Ok(number(&value.call_method0("total_seconds")?, arg)? / 86_400.0);
+    }
+    number(value, arg)
 }
 
 /// One of the words of an enumeration of the engine.

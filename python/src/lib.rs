@@ -10,12 +10,14 @@
 mod batch;
 mod convert;
 mod errors;
+mod evidence;
 mod figures;
 mod metadata;
 mod options;
 mod outcome;
 mod recall;
 mod record;
+mod reports;
 mod store;
 mod vectors;
 mod worth;
@@ -25,6 +27,8 @@ use pyo3::prelude::*;
 /// The compiled half of the package `wisen`.
 #[pymodule(name = "_wisen")]
 mod module {
+    #[pymodule_export]
+    use crate::evidence::{HalfLifeFit, HalfLifeStatus, Principal};
     #[pymodule_export]
     use crate::figures::{Namespace, ReportReply, Stats, Verification};
     #[pymodule_export]

@@ -88,7 +88,7 @@ pub(crate) fn open(
         options = options.seal_at(vectors);
     }
     if let Some(read_only) = read_only {
-        options = options.read_only(flag(read_only, "read_only")?);
+        options = options.read_only(flag(read_only, Arg::new("read_only"))?);
     }
     call(py, move || wisen::Store::open(path, options)).map(Store::new)
 }

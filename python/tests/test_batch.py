@@ -73,7 +73,7 @@ def test_all_or_none_and_the_row_is_named(store: wisen.Store) -> None:
         (wisen.UnknownMemoryError, VECTORS, {"supersedes": [None, 999, None]}),
     ]
     for kind, vectors, arguments in bad:
-        with pytest.raises(kind, match="memory 1 of the batch") as caught:
+        with pytest.raises(kind, match="row 1 of the batch") as caught:
             store.remember_many(TEXTS, vectors, **arguments)
         assert caught.value.row == 1
         assert caught.value.code == kind.code

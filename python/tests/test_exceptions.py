@@ -22,6 +22,8 @@ BASES: dict[type[wisen.WisenError], type[Exception]] = {
     wisen.UnknownReceiptError: KeyError,
     wisen.KeyConflictError: ValueError,
     wisen.NotShownError: ValueError,
+    wisen.UnknownReportError: KeyError,
+    wisen.BadTokenError: ValueError,
     wisen.IoError: OSError,
     wisen.BusyError: TimeoutError,
     wisen.DiskFullError: OSError,

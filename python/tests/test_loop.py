@@ -29,7 +29,7 @@ def test_the_whole_loop(store: wisen.Store, east: list[float]) -> None:
     low, high = hit.interval
     assert 0 <= low <= hit.probability <= high <= 1
 
-    reply = store.report(recall, "success", tokens=12, cost_micros=-3, reporter="ana", note="ok")
+    reply = store.report(recall, "success", tokens=12, cost_micros=-3, key="job 1", note="ok")
     assert reply.status == "credited"
     assert reply.credited == {memory: pytest.approx(1.0)}
 

@@ -19,10 +19,13 @@ from wisen import errors
 from wisen._wisen import (
     Evidence,
     Figures,
+    HalfLifeFit,
+    HalfLifeStatus,
     Hit,
     MemoryIterator,
     Namespace,
     Precedent,
+    Principal,
     Rate,
     Recall,
     Record,
@@ -35,6 +38,7 @@ from wisen._wisen import (
     open,
 )
 from wisen.errors import (
+    BadTokenError,
     BusyError,
     ClosedError,
     CorruptError,
@@ -53,12 +57,14 @@ from wisen.errors import (
     ReadOnlyError,
     UnknownMemoryError,
     UnknownReceiptError,
+    UnknownReportError,
     WisenError,
     WrongDimensionError,
     ZeroVectorError,
 )
 
 __all__ = [
+    "BadTokenError",
     "BusyError",
     "ClosedError",
     "CorruptError",
@@ -66,6 +72,8 @@ __all__ = [
     "Evidence",
     "Figures",
     "ForkedError",
+    "HalfLifeFit",
+    "HalfLifeStatus",
     "Hit",
     "InternalError",
     "InvalidArgumentError",
@@ -80,6 +88,7 @@ __all__ = [
     "NotShownError",
     "NotUtf8Error",
     "Precedent",
+    "Principal",
     "Rate",
     "ReadOnlyError",
     "Recall",
@@ -89,6 +98,7 @@ __all__ = [
     "Store",
     "UnknownMemoryError",
     "UnknownReceiptError",
+    "UnknownReportError",
     "Uplift",
     "Verification",
     "WisenError",

@@ -21,10 +21,13 @@ from typing_extensions import Buffer
 __all__ = [
     "Evidence",
     "Figures",
+    "HalfLifeFit",
+    "HalfLifeStatus",
     "Hit",
     "MemoryIterator",
     "Namespace",
     "Precedent",
+    "Principal",
     "Rate",
     "Recall",
     "Record",
@@ -47,6 +50,7 @@ _Vectors: TypeAlias = Buffer | _Array | Iterable[_Vector]
 _Seconds: TypeAlias = float | timedelta
 _Metadata: TypeAlias = Mapping[str, Any]
 _Metric: TypeAlias = Literal["cosine", "dot", "l2"]
+_Used: TypeAlias = int | Hit | Iterable[int | Hit]
 _Outcome: TypeAlias = Literal["success", "failure", "unknown"] | bool | float | None
 
 def open(
@@ -126,10 +130,13 @@ class Store:
         receipt: str | Recall,
         outcome: _Outcome,
         *,
-        used: int | Hit | Iterable[int | Hit] | None = None,
+        used: _Used | None = None,
+        weight: float = 1.0,
+        severe: bool = False,
         tokens: int | None = None,
         cost_micros: int | None = None,
         reporter: str | None = None,
+        token: str | None = None,
         key: str | None = None,
         note: str | None = None,
     ) -> ReportReply: ...
@@ -139,12 +146,39 @@ class Store:
         outcome: _Outcome,
         *,
         situation: _Vector | None = None,
+        weight: float = 1.0,
+        severe: bool = False,
         tokens: int | None = None,
         cost_micros: int | None = None,
         reporter: str | None = None,
+        token: str | None = None,
         key: str | None = None,
         note: str | None = None,
     ) -> ReportReply: ...
+    def report_many(
+        self,
+        subjects: Iterable[str | Recall | int],
+        outcomes: Iterable[_Outcome],
+        *,
+        used: Iterable[_Used | None] | None = None,
+        situation: Iterable[_Vector | None] | None = None,
+        weight: float | Iterable[float | None] = 1.0,
+        severe: bool | Iterable[bool | None] = False,
+        tokens: Iterable[int | None] | None = None,
+        cost_micros: Iterable[int | None] | None = None,
+        reporter: str | Iterable[str | None] | None = None,
+        token: str | Iterable[str | None] | None = None,
+        key: Iterable[str | None] | None = None,
+        note: str | Iterable[str | None] | None = None,
+    ) -> list[ReportReply]: ...
+    def retract(self, report: int | ReportReply) -> bool: ...
+    def register(self, name: str) -> str: ...
+    def revoke(self, name: str) -> bool: ...
+    def principals(self) -> list[Principal]: ...
+    def set_half_life(
+        self, kind: str, half_life: float | timedelta | Literal["auto"] | None
+    ) -> None: ...
+    def half_life(self, kind: str) -> HalfLifeStatus: ...
     def get(self, id: int) -> Record | None: ...
     def forget(self, id: int) -> bool: ...
     def page(
@@ -417,3 +451,36 @@ class Figures:
     def without_memory(self) -> Rate: ...
     @property
     def over_time(self) -> list[Figures]: ...
+
+@final
+class Principal:
+    @property
+    def name(self) -> str: ...
+    @property
+    def registered_at(self) -> datetime | None: ...
+    @property
+    def reports(self) -> int: ...
+    @property
+    def reliability(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+    @property
+    def judged_together(self) -> int: ...
+
+@final
+class HalfLifeStatus:
+    @property
+    def setting(self) -> float | Literal["auto"] | None: ...
+    @property
+    def days(self) -> float | None: ...
+    @property
+    def fit(self) -> HalfLifeFit | None: ...
+
+@final
+class HalfLifeFit:
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def experiences(self) -> int: ...
+    @property
+    def losses(self) -> list[tuple[float | None, float]]: ...

@@ -13,6 +13,7 @@ import errno as _errno
 from typing import Any
 
 __all__ = [
+    "BadTokenError",
     "BusyError",
     "ClosedError",
     "CorruptError",
@@ -31,6 +32,7 @@ __all__ = [
     "ReadOnlyError",
     "UnknownMemoryError",
     "UnknownReceiptError",
+    "UnknownReportError",
     "WisenError",
     "WrongDimensionError",
     "ZeroVectorError",
@@ -44,7 +46,7 @@ class WisenError(Exception):
     """Stable number of the error, the same in Rust, C and Python."""
 
     row: int | None = None
-    """Position (from 0) of the memory at fault in a batch; None outside of batches."""
+    """Position (from 0) of the memory or report at fault in a batch; None outside of batches."""
 
     def __str__(self) -> str:
         """Return the engine's message (`KeyError` would quote it)."""
@@ -139,6 +141,18 @@ class NotShownError(WisenError, ValueError):
     """A report names a memory that its recall had not shown."""
 
     code = 204
+
+
+class UnknownReportError(WisenError, KeyError):
+    """No report has this id."""
+
+    code = 205
+
+
+class BadTokenError(WisenError, ValueError):
+    """A report names a reporter and does not prove it."""
+
+    code = 206
 
 
 class IoError(_SystemError):

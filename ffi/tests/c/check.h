@@ -43,6 +43,8 @@ struct wisen_store *opened(const char *path);
 void test_life(const char *folder);
 void test_recall(const char *folder);
 void test_report(const char *folder);
+void test_learn(const char *folder);
+void test_trust(const char *folder);
 void test_explore(const char *folder);
 void test_figures(const char *folder);
 void test_records(const char *folder);

@@ -97,6 +97,8 @@ int main(int count, char **arguments) {
     test_life(arguments[1]);
     test_recall(arguments[1]);
     test_report(arguments[1]);
+    test_learn(arguments[1]);
+    test_trust(arguments[1]);
     test_explore(arguments[1]);
     test_figures(arguments[1]);
     test_records(arguments[1]);

@@ -1,12 +1,10 @@
-//! `Store`: recalling, and reporting how it went.
+//! `Store`: recalling.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use wisen::{MemoryId, Query, Report};
+use wisen::Query;
 
 use crate::convert::{Arg, Given, count, flag, number, optional_text, text, whole};
-use crate::figures::ReportReply;
-use crate::outcome;
 use crate::recall::Recall;
 use crate::store::Store;
 use crate::vectors::{members, vector};
@@ -65,10 +63,10 @@ impl Store {
         let numbers = self::vector(vector, Arg::new("vector"))?;
         let mut query = Query::new(numbers);
         if let Some(receipt) = receipt {
-            query = query.receipt(flag(receipt, "receipt")?);
+            query = query.receipt(flag(receipt, Arg::new("receipt"))?);
         }
         if let Some(content) = content {
-            query = query.content(flag(content, "content")?);
+            query = query.content(flag(content, Arg::new("content"))?);
         }
         if let Some(text) = optional_text(text, "text")? {
             query = query.text(text);
@@ -96,83 +94,6 @@ impl Store {
         }
         let recall = self.with(py, |store| store.recall(&query))?;
         Recall::new(py, recall)
-    }
-
-    /// Tell how it went after a recall.
-    ///
-    /// Args:
-    ///     receipt: `Recall.receipt`, or the recall itself.
-    ///     outcome: "success" or True, "failure" or False, a number from 0 to 1, or "unknown" or
-    ///         None, which moves nothing.
-    ///     used: The memories that were used: an id, a hit, or a sequence of these. None: a recall
-    ///         that showed one hit credits that one, one that showed several credits nothing.
-    ///     tokens: Tokens spent on the attempt.
-    ///     cost_micros: Money spent on the attempt, in millionths of your currency.
-    ///     reporter: Who reports; None: the owner of the store.
-    ///     key: Your own name for the report: the same report under the same key counts once.
-    ///     note: A remark kept with the report.
-    ///
-    /// Raises:
-    ///     UnknownReceiptError: The receipt is none, is not of this store, or has expired.
-    ///     NotShownError: A memory named as used was not among the hits.
-    ///     InvalidArgumentError: An argument is outside its range.
-    ///     KeyConflictError: The key names another report.
-    ///     BusyError, DiskFullError, ReadOnlyError, ClosedError: It cannot be written now.
-    #[pyo3(signature = (receipt, outcome, *, used=None, tokens=None, cost_micros=None, reporter=None,
-                        key=None, note=None))]
-    fn report<'py>(
-        &self,
-        py: Python<'py>,
-        receipt: &Bound<'py, PyAny>,
-        outcome: &Bound<'py, PyAny>,
-        used: Given<'_, 'py>,
-        tokens: Given<'_, 'py>,
-        cost_micros: Given<'_, 'py>,
-        reporter: Given<'_, 'py>,
-        key: Given<'_, 'py>,
-        note: Given<'_, 'py>,
-    ) -> PyResult<ReportReply> {
-        let report = Report::on(outcome::receipt(receipt)?, outcome::outcome(outcome)?);
-        let report = outcome::used(report, used)?;
-        let report = outcome::particulars(report, tokens, cost_micros, reporter, key, note)?;
-        self.with(py, |store| store.report(&report)).map(ReportReply)
-    }
-
-    /// Tell how it went with a memory that was used without a recall.
-    ///
-    /// It counts as evidence, but never brings the memory up where its own words do not fit.
-    ///
-    /// Args:
-    ///     memory: Id of the memory.
-    ///     outcome: As in `report`.
-    ///     situation: Embedding of the situation in which it was used; None: the memory's own vector.
-    ///     tokens, cost_micros, reporter, key, note: As in `report`.
-    ///
-    /// Raises:
-    ///     UnknownMemoryError: There is none with this id.
-    ///     WrongDimensionError, NotFiniteError, ZeroVectorError: The vector is at fault.
-    ///     The errors of `report`.
-    #[pyo3(signature = (memory, outcome, *, situation=None, tokens=None, cost_micros=None,
-                        reporter=None, key=None, note=None))]
-    fn report_memory<'py>(
-        &self,
-        py: Python<'py>,
-        memory: &Bound<'py, PyAny>,
-        outcome: &Bound<'py, PyAny>,
-        situation: Given<'_, 'py>,
-        tokens: Given<'_, 'py>,
-        cost_micros: Given<'_, 'py>,
-        reporter: Given<'_, 'py>,
-        key: Given<'_, 'py>,
-        note: Given<'_, 'py>,
-    ) -> PyResult<ReportReply> {
-        let memory = MemoryId(whole(memory, Arg::new("memory"))?);
-        let mut report = Report::on_memory(memory, outcome::outcome(outcome)?);
-        if let Some(situation) = situation {
-            report = report.situation(vector(situation, Arg::new("situation"))?);
-        }
-        let report = outcome::particulars(report, tokens, cost_micros, reporter, key, note)?;
-        self.with(py, |store| store.report(&report)).map(ReportReply)
     }
 }
 

@@ -1,11 +1,13 @@
-//! The class `Store`. Its methods lie in one file per subject: writing, asking, browsing,
-//! measuring; what
+//! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
+//! trusting, browsing, measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
 mod handle;
 mod measure;
+mod tell;
+mod trust;
 mod write;
 
 use std::ffi::OsString;
