@@ -318,6 +318,39 @@ typedef int32_t wisen_half_life_setting;
 #endif // __cplusplus
 
 /**
+ * Whether a memory can be a hit.
+ */
+enum wisen_standing_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It can be a hit.
+     */
+    WISEN_ACTIVE = 0,
+    /**
+     * It failed too often, or severely: no hit, but it may be tried again.
+     */
+    WISEN_QUARANTINED = 1,
+    /**
+     * It is being tried: its next outcomes decide.
+     */
+    WISEN_PROBATION = 2,
+    /**
+     * It was tried again in vain, or the owner took it out of use.
+     */
+    WISEN_RETIRED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_standing_state wisen_standing_state;
+#else
+typedef int32_t wisen_standing_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What can be said of the worth of something.
  */
 enum wisen_verdict
@@ -351,6 +384,12 @@ typedef int32_t wisen_verdict;
 #endif // __cplusplus
 
 /**
+ * A list of audit entries. Handle, to be freed with wisen_audit_entries_free(); one thread at a time.
+ * It needs the store no longer.
+ */
+struct wisen_audit_entries;
+
+/**
  * What went wrong in a call. Owned by the caller: free it with wisen_error_free(). Handle; one
  * thread at a time.
  */
@@ -361,6 +400,12 @@ struct wisen_error;
  * wisen_figures_free(); one thread at a time. It needs the store no longer.
  */
 struct wisen_figures;
+
+/**
+ * A list of mergers. Handle, to be freed with wisen_merges_free(); one thread at a time. It needs the
+ * store no longer.
+ */
+struct wisen_merges;
 
 /**
  * A list of namespaces. Handle, to be freed with wisen_namespaces_free(); one thread at a time. It
@@ -385,6 +430,12 @@ struct wisen_recall;
  * the store no longer.
  */
 struct wisen_records;
+
+/**
+ * A list of standings. Handle, to be freed with wisen_standings_free(); one thread at a time. It needs
+ * the store no longer.
+ */
+struct wisen_standings;
 
 /**
  * A store, opened. Handle; any thread, also several at once, but for wisen_store_free(). Do not use
@@ -633,6 +684,11 @@ struct wisen_query {
      * NULL: the random bits of the receipt.
      */
     const uint64_t *seed;
+    /**
+     * Up to how many quarantined or retired memories to warn of, if they are among the `k` nearest
+     * (wisen_recall_warning()). 0: none.
+     */
+    size_t warnings;
 };
 
 /**
@@ -750,10 +806,60 @@ struct wisen_hit {
      */
     struct wisen_text reasons;
     /**
-     * The probability with which it was shown: 1, unless it was explored (wisen_query.explore). Then
-     * it is estimated from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
+     * The probability with which it was shown: 1, unless chance put it there. For a quarantined memory
+     * that is tried again in the last place, the share of recalls on which that happens. For one that
+     * was explored (wisen_query.explore), the probability of being drawn into any of the explored
+     * places, estimated from 256 draws: its standard error is at most 0.031, and it is never below
+     * 1/258.
      */
     double propensity;
+};
+
+/**
+ * A memory that would be near, and is kept from the hits because it failed. Make it with
+ * wisen_warning_init(); wisen_recall_warning() fills it. Its texts belong to the recall.
+ */
+struct wisen_warning {
+    /**
+     * Size of this structure, for growth: set by wisen_warning_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_standing_state: quarantined, on probation or retired.
+     */
+    int32_t state;
+    /**
+     * The memory.
+     */
+    uint64_t id;
+    /**
+     * Cosine, dot product, or minus the squared Euclidean distance to the query.
+     */
+    double similarity;
+    /**
+     * Weight of its successes in situations like this one, in outcomes.
+     */
+    double successes;
+    /**
+     * Weight of its failures in situations like this one, in outcomes.
+     */
+    double failures;
+    /**
+     * Its namespace.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * That in a sentence, such as "Quarantined; tried in situations like this one: failed 7 of 8."
+     */
+    struct wisen_text text;
+    /**
+     * Its text; NULL unless the query asked for contents.
+     */
+    struct wisen_text content;
+    /**
+     * Its metadata, as JSON; NULL unless the query asked for contents and it has some.
+     */
+    struct wisen_text metadata;
 };
 
 /**
@@ -989,6 +1095,200 @@ struct wisen_half_life {
 };
 
 /**
+ * The policy of a namespace: when memories that fail are quarantined, and what is opt-in. Make it with
+ * wisen_policy_init(), which sets the defaults named here (they are not 0), or fill it with
+ * wisen_policy().
+ */
+struct wisen_policy {
+    /**
+     * Size of this structure, for growth: set by wisen_policy_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Not 0: memories that keep failing are quarantined. Default: 1.
+     */
+    uint32_t quarantine;
+    /**
+     * A memory is bad if it succeeds less often than this. Between 0 and 1; default 0.4.
+     */
+    double floor;
+    /**
+     * How probable that has to be before it is quarantined. Between 0 and 1; default 0.95.
+     */
+    double tail;
+    /**
+     * Mean of the prior of a memory's success rate. Between 0 and 1; default 0.6.
+     */
+    double prior_mean;
+    /**
+     * Weight of that prior, in outcomes. Above 0; default 4.
+     */
+    double prior_weight;
+    /**
+     * Evidence that a situation needs to speak for a memory, in outcomes. At least 0; default 3.
+     */
+    double local_evidence;
+    /**
+     * Mean outcome there from which on the memory works there and is not quarantined. In 0 to 1;
+     * default 0.5.
+     */
+    double local_mean;
+    /**
+     * Share of the recalls whose last hit may be a quarantined memory on probation. In 0 to 1; default
+     * 0.05; 0: only what is shown is told otherwise.
+     */
+    double probation_share;
+    /**
+     * Outcomes after which a probation ends. 1 to 1000000; default 10.
+     */
+    uint32_t probation_outcomes;
+    /**
+     * Not 0: new memories are merged from `distil_at` on. Default: 0.
+     */
+    uint32_t has_distil_at;
+    /**
+     * A probation ends well if the probability that the memory is bad, by the outcomes since it began,
+     * is below this. In 0 to 1; default 0.5.
+     */
+    double release_below;
+    /**
+     * Share of the recalls whose hits are withheld, to learn how things go without memory, as
+     * wisen_query.hold_out has it; of the shares of a query and of all namespaces that it searches, the
+     * largest holds. In 0 to 0.5; default 0.
+     */
+    double hold_out;
+    /**
+     * Similarity from which on a new memory is merged into the nearest one of its kind.
+     */
+    double distil_at;
+};
+
+/**
+ * How a memory stands, and on what evidence. Make it with wisen_standing_init(); wisen_standings_get()
+ * fills it. Its texts belong to the standings.
+ */
+struct wisen_standing {
+    /**
+     * Size of this structure, for growth: set by wisen_standing_init().
+     */
+    uint32_t struct_size;
+    /**
+     * A wisen_standing_state.
+     */
+    int32_t state;
+    /**
+     * Not 0: it is exempt from quarantine.
+     */
+    uint32_t pinned;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The memory.
+     */
+    uint64_t id;
+    /**
+     * Its namespace.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * When it came into this state, in microseconds since 1970-01-01 00:00 UTC; 0: it was never in
+     * another.
+     */
+    int64_t since_us;
+    /**
+     * Why it is in this state.
+     */
+    struct wisen_text reason;
+    /**
+     * Weight of its successes, in outcomes: in all, or since its last probation began.
+     */
+    double successes;
+    /**
+     * Weight of its failures, likewise.
+     */
+    double failures;
+    /**
+     * Reports behind these two.
+     */
+    uint64_t reports;
+    /**
+     * Probability that its success rate lies below the floor of the policy, by these.
+     */
+    double doubt;
+};
+
+/**
+ * An entry of the audit table; never changed or deleted. Make it with wisen_audit_entry_init();
+ * wisen_audit_entries_get() fills it. Its texts belong to the entries.
+ */
+struct wisen_audit_entry {
+    /**
+     * Size of this structure, for growth: set by wisen_audit_entry_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Its number: 1, 2, 3, ... without gaps.
+     */
+    uint64_t id;
+    /**
+     * When it was decided, in microseconds since 1970-01-01 00:00 UTC.
+     */
+    int64_t at_us;
+    /**
+     * "engine": by a rule; "owner": by a call.
+     */
+    struct wisen_text actor;
+    /**
+     * What was done, such as "quarantine" or "policy".
+     */
+    struct wisen_text op;
+    /**
+     * The namespace it is about; NULL if that is gone.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * The memory it is about; 0: none.
+     */
+    uint64_t memory;
+    /**
+     * The figures and reasons behind it: a JSON object.
+     */
+    struct wisen_text detail;
+};
+
+/**
+ * A merger. Make it with wisen_merge_init(); wisen_merges_get() fills it.
+ */
+struct wisen_merge {
+    /**
+     * Size of this structure, for growth: set by wisen_merge_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The memory that stays.
+     */
+    uint64_t survivor;
+    /**
+     * The memory that is no hit any more; its id still stands for the survivor.
+     */
+    uint64_t absorbed;
+    /**
+     * Similarity of the two, in the store's metric.
+     */
+    double similarity;
+};
+
+/**
  * Everything stored about a memory. Make it with wisen_record_init(); wisen_records_get() fills
  * it. Its texts and its vector belong to the records.
  */
@@ -1050,9 +1350,13 @@ struct wisen_record {
      */
     int64_t expires_at_us;
     /**
-     * The memory that replaced it; 0: none.
+     * The memory that replaced it, or that it was merged into; 0: none.
      */
     uint64_t superseded_by;
+    /**
+     * The memory that stands for it since it was merged (wisen_distil()); 0: none.
+     */
+    uint64_t merged_into;
 };
 
 /**
@@ -1485,8 +1789,8 @@ wisen_status wisen_close(struct wisen_store *store, struct wisen_error **error);
 void wisen_store_free(struct wisen_store **store);
 
 /**
- * Stores a memory; `*id` (may be NULL) becomes its id, a positive number. It can be recalled at
- * once. Any thread.
+ * Stores a memory; `*id` (may be NULL) becomes its id, a positive number, or that of the memory it was
+ * merged into (wisen_policy.distil_at). It can be recalled at once. Any thread.
  */
 wisen_status wisen_remember(struct wisen_store *store,
                             const struct wisen_memory *memory,
@@ -1561,7 +1865,7 @@ uint64_t wisen_recall_bytes_touched(const struct wisen_recall *recall);
 bool wisen_recall_receipt(const struct wisen_recall *recall, struct wisen_receipt *receipt);
 
 /**
- * Frees the recall, and with it every text of its hits, and sets the variable to NULL. A NULL
+ * Frees the recall, and with it every text of its hits and warnings, and sets the variable to NULL. A NULL
  * variable, or NULL in it, is fine.
  */
 void wisen_recall_free(struct wisen_recall **recall);
@@ -1574,6 +1878,20 @@ wisen_status wisen_recall_hit(const struct wisen_recall *recall,
                               size_t index,
                               struct wisen_hit *hit,
                               struct wisen_error **error);
+
+/**
+ * How many warnings there are, at most wisen_query.warnings; 0 for NULL.
+ */
+size_t wisen_recall_warning_count(const struct wisen_recall *recall);
+
+/**
+ * Fills `*warning` with warning number `index`, the nearest being 0; `warning->struct_size` must be
+ * set, as wisen_warning_init() does.
+ */
+wisen_status wisen_recall_warning(const struct wisen_recall *recall,
+                                  size_t index,
+                                  struct wisen_warning *warning,
+                                  struct wisen_error **error);
 
 /**
  * Writes the usual text of a receipt (36 characters and a NUL) to `text`, which has room for
@@ -1700,6 +2018,175 @@ wisen_status wisen_half_life(struct wisen_store *store,
                              size_t kind_size,
                              struct wisen_half_life *half_life,
                              struct wisen_error **error);
+
+/**
+ * Sets the policy of a namespace, which is created if it is missing. Every process goes by it from its
+ * next call on. WISEN_INVALID_ARGUMENT if a field is out of range. Any thread.
+ */
+wisen_status wisen_set_policy(struct wisen_store *store,
+                              const char *namespace_name,
+                              size_t namespace_size,
+                              const struct wisen_policy *policy,
+                              struct wisen_error **error);
+
+/**
+ * Fills `*policy` with the policy of a namespace, the default one where none was set;
+ * `policy->struct_size` must be set, as wisen_policy_init() does. Any thread.
+ */
+wisen_status wisen_policy(struct wisen_store *store,
+                          const char *namespace_name,
+                          size_t namespace_size,
+                          struct wisen_policy *policy,
+                          struct wisen_error **error);
+
+/**
+ * How a memory stands: a list of one. WISEN_UNKNOWN_MEMORY if there is none with this id or it was
+ * forgotten. On success `*standings` is a handle to be freed with wisen_standings_free(), on failure
+ * NULL. Any thread.
+ */
+wisen_status wisen_standing(struct wisen_store *store,
+                            uint64_t id,
+                            struct wisen_standings **standings,
+                            struct wisen_error **error);
+
+/**
+ * The memories of a namespace, or of all if its name is NULL, that are quarantined, on probation,
+ * retired or pinned; by id. On success `*standings` is a handle to be freed with
+ * wisen_standings_free(), on failure NULL. Any thread.
+ */
+wisen_status wisen_review(struct wisen_store *store,
+                          const char *namespace_name,
+                          size_t namespace_size,
+                          struct wisen_standings **standings,
+                          struct wisen_error **error);
+
+/**
+ * How many standings there are in the list; 0 for NULL.
+ */
+size_t wisen_standings_count(const struct wisen_standings *standings);
+
+/**
+ * Fills `*standing` with standing number `index`, counted from 0; `standing->struct_size` must be set,
+ * as wisen_standing_init() does.
+ */
+wisen_status wisen_standings_get(const struct wisen_standings *standings,
+                                 size_t index,
+                                 struct wisen_standing *standing,
+                                 struct wisen_error **error);
+
+/**
+ * Frees the list, and with it its texts, and sets the variable to NULL. A NULL variable, or NULL in it,
+ * is fine.
+ */
+void wisen_standings_free(struct wisen_standings **standings);
+
+/**
+ * Exempts a memory from quarantine; one that is in it, or retired, is a hit again.
+ * WISEN_UNKNOWN_MEMORY if there is none with this id or it was forgotten. Any thread.
+ */
+wisen_status wisen_pin(struct wisen_store *store, uint64_t id, struct wisen_error **error);
+
+/**
+ * Ends the exemption: from the next report on the memory the rule applies again.
+ * WISEN_UNKNOWN_MEMORY if there is none with this id or it was forgotten. Any thread.
+ */
+wisen_status wisen_unpin(struct wisen_store *store, uint64_t id, struct wisen_error **error);
+
+/**
+ * Puts a quarantined or retired memory on probation: its next outcomes decide whether it is a hit
+ * again. The reason is kept with it. WISEN_INVALID_ARGUMENT if it is active, WISEN_UNKNOWN_MEMORY if
+ * there is none with this id or it was forgotten. Any thread.
+ */
+wisen_status wisen_release(struct wisen_store *store,
+                           uint64_t id,
+                           const char *reason,
+                           size_t reason_size,
+                           struct wisen_error **error);
+
+/**
+ * Takes a memory out of use without forgetting it; it can be released again. The reason is kept with
+ * it. WISEN_INVALID_ARGUMENT if it is pinned, WISEN_UNKNOWN_MEMORY if there is none with this id or it
+ * was forgotten. Any thread.
+ */
+wisen_status wisen_retire(struct wisen_store *store,
+                          uint64_t id,
+                          const char *reason,
+                          size_t reason_size,
+                          struct wisen_error **error);
+
+/**
+ * Up to `limit` entries of the audit table after number `after`, oldest first. Start with 0, go on
+ * with the number of the last entry; fewer than `limit` entries mean the end. On success `*entries` is
+ * a handle to be freed with wisen_audit_entries_free(), on failure NULL. Any thread.
+ */
+wisen_status wisen_audit_entries(struct wisen_store *store,
+                                 uint64_t after,
+                                 size_t limit,
+                                 struct wisen_audit_entries **entries,
+                                 struct wisen_error **error);
+
+/**
+ * How many entries there are in the list; 0 for NULL.
+ */
+size_t wisen_audit_entries_count(const struct wisen_audit_entries *entries);
+
+/**
+ * Fills `*entry` with entry number `index` of the list, counted from 0; `entry->struct_size` must be
+ * set, as wisen_audit_entry_init() does.
+ */
+wisen_status wisen_audit_entries_get(const struct wisen_audit_entries *entries,
+                                     size_t index,
+                                     struct wisen_audit_entry *entry,
+                                     struct wisen_error **error);
+
+/**
+ * Frees the list, and with it its texts, and sets the variable to NULL. A NULL variable, or NULL in it,
+ * is fine.
+ */
+void wisen_audit_entries_free(struct wisen_audit_entries **entries);
+
+/**
+ * Merges near-duplicates of a namespace: memories of one kind whose similarity is at least `threshold`
+ * (cosine, dot product, or minus the squared distance). The oldest survives and has the evidence of
+ * all; what is reported on the others counts for it. Memories that expire, and pinned ones, are merged
+ * into no other. `*merges` tells what was merged: a handle to be freed with wisen_merges_free(), on
+ * failure NULL. wisen_separate() undoes it. WISEN_INVALID_ARGUMENT if the threshold is not finite. Any
+ * thread.
+ */
+wisen_status wisen_distil(struct wisen_store *store,
+                          const char *namespace_name,
+                          size_t namespace_size,
+                          double threshold,
+                          struct wisen_merges **merges,
+                          struct wisen_error **error);
+
+/**
+ * How many mergers there are in the list; 0 for NULL.
+ */
+size_t wisen_merges_count(const struct wisen_merges *merges);
+
+/**
+ * Fills `*merge` with merger number `index`, counted from 0; `merge->struct_size` must be set, as
+ * wisen_merge_init() does.
+ */
+wisen_status wisen_merges_get(const struct wisen_merges *merges,
+                              size_t index,
+                              struct wisen_merge *merge,
+                              struct wisen_error **error);
+
+/**
+ * Frees the list and sets the variable to NULL. A NULL variable, or NULL in it, is fine.
+ */
+void wisen_merges_free(struct wisen_merges **merges);
+
+/**
+ * Undoes the merger of a memory: it is a hit again and has its own evidence, as if it had never been
+ * merged. WISEN_UNKNOWN_MEMORY if there is none with this id or it was forgotten,
+ * WISEN_INVALID_ARGUMENT if it is merged into no other. Any thread.
+ */
+wisen_status wisen_separate(struct wisen_store *store,
+                            uint64_t id,
+                            struct wisen_error **error);
 
 /**
  * Everything stored about a memory: a list of one record, or of none if there is none with this
@@ -1917,6 +2404,7 @@ WISEN_INIT(wisen_options)
 WISEN_INIT(wisen_memory)
 WISEN_INIT(wisen_update)
 WISEN_INIT(wisen_hit)
+WISEN_INIT(wisen_warning)
 WISEN_INIT(wisen_report)
 WISEN_INIT(wisen_report_reply)
 WISEN_INIT(wisen_record)
@@ -1925,6 +2413,9 @@ WISEN_INIT(wisen_stats)
 WISEN_INIT(wisen_findings)
 WISEN_INIT(wisen_principal)
 WISEN_INIT(wisen_half_life)
+WISEN_INIT(wisen_standing)
+WISEN_INIT(wisen_audit_entry)
+WISEN_INIT(wisen_merge)
 WISEN_INIT(wisen_uplift)
 WISEN_INIT(wisen_stretch)
 #undef WISEN_INIT
@@ -1935,6 +2426,24 @@ static inline struct wisen_query wisen_query_init(void) {
     memset(&made, 0, sizeof made);
     made.struct_size = (uint32_t)sizeof made;
     made.k = 10;
+    return made;
+}
+
+/* The policy of a namespace for which none was set. */
+static inline struct wisen_policy wisen_policy_init(void) {
+    struct wisen_policy made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = (uint32_t)sizeof made;
+    made.quarantine = 1;
+    made.floor = 0.4;
+    made.tail = 0.95;
+    made.prior_mean = 0.6;
+    made.prior_weight = 4;
+    made.local_evidence = 3;
+    made.local_mean = 0.5;
+    made.probation_share = 0.05;
+    made.probation_outcomes = 10;
+    made.release_below = 0.5;
     return made;
 }
 

@@ -68,8 +68,11 @@ pub struct wisen_hit {
     pub metadata: wisen_text,
     /// Why it is a hit, in sentences for people, one a line.
     pub reasons: wisen_text,
-    /// The probability with which it was shown: 1, unless it was explored (wisen_query.explore). Then
-    /// it is estimated from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
+    /// The probability with which it was shown: 1, unless chance put it there. For a quarantined memory
+    /// that is tried again in the last place, the share of recalls on which that happens. For one that
+    /// was explored (wisen_query.explore), the probability of being drawn into any of the explored
+    /// places, estimated from 256 draws: its standard error is at most 0.031, and it is never below
+    /// 1/258.
     pub propensity: f64,
 }
 

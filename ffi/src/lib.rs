@@ -29,12 +29,21 @@ mod recall;
 
 mod hit;
 
+mod warning;
+
 mod receipt;
 mod report;
 
 mod principals;
 
 mod half_life;
+
+mod policy;
+mod standings;
+
+mod audit;
+
+mod distil;
 
 mod records;
 

@@ -133,8 +133,8 @@ impl Given<'_, wisen_update> {
     }
 }
 
-/// Stores a memory; `*id` (may be NULL) becomes its id, a positive number. It can be recalled at
-/// once. Any thread.
+/// Stores a memory; `*id` (may be NULL) becomes its id, a positive number, or that of the memory it was
+/// merged into (wisen_policy.distil_at). It can be recalled at once. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_remember(
     store: *mut wisen_store,

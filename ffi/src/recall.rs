@@ -15,6 +15,7 @@ use crate::sized::Given;
 use crate::status::wisen_status;
 use crate::store::wisen_store;
 use crate::text::wisen_text;
+use crate::warning::Warned;
 
 /// A question to the memory. Make it with wisen_query_init(), which sets k to 10, then set at least
 /// the vector. Zero in every other field is its default.
@@ -55,6 +56,9 @@ pub struct wisen_query {
     /// Makes all that chance decides repeatable: the same store, query and seed give the same hits.
     /// NULL: the random bits of the receipt.
     pub seed: *const u64,
+    /// Up to how many quarantined or retired memories to warn of, if they are among the `k` nearest
+    /// (wisen_recall_warning()). 0: none.
+    pub warnings: usize,
 }
 
 /// The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
@@ -65,6 +69,7 @@ pub struct wisen_recall {
     fit: f64,
     withheld: bool,
     pub(crate) hits: Vec<Shown>,
+    pub(crate) warnings: Vec<Warned>,
 }
 
 impl Object for wisen_recall {
@@ -94,7 +99,7 @@ impl Given<'_, wisen_query> {
             query = query.seed(seed);
         }
         query = query.receipt(self.no_receipt == 0).content(self.content != 0).width(self.width as usize);
-        Ok(query.explore(self.explore).hold_out(self.hold_out))
+        Ok(query.explore(self.explore).hold_out(self.hold_out).warnings(self.warnings))
     }
 }
 
@@ -119,6 +124,7 @@ pub unsafe extern "C" fn wisen_recall(
             fit: found.fit,
             withheld: found.withheld,
             hits: found.hits.into_iter().map(Shown::new).collect(),
+            warnings: found.warnings.into_iter().map(Warned::new).collect(),
         };
         recall.write("recall", give(answer))
     })
@@ -167,7 +173,7 @@ pub unsafe extern "C" fn wisen_recall_receipt(
     issued.is_some()
 }
 
-/// Frees the recall, and with it every text of its hits, and sets the variable to NULL. A NULL
+/// Frees the recall, and with it every text of its hits and warnings, and sets the variable to NULL. A NULL
 /// variable, or NULL in it, is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_recall_free(recall: *mut *mut wisen_recall) {

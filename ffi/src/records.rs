@@ -46,8 +46,10 @@ pub struct wisen_record {
     pub updated_at_us: i64,
     /// When it stops being recalled, likewise; 0: never.
     pub expires_at_us: i64,
-    /// The memory that replaced it; 0: none.
+    /// The memory that replaced it, or that it was merged into; 0: none.
     pub superseded_by: u64,
+    /// The memory that stands for it since it was merged (wisen_distil()); 0: none.
+    pub merged_into: u64,
 }
 
 /// A list of records. Handle, to be freed with wisen_records_free(); one thread at a time. It needs
@@ -100,6 +102,7 @@ impl Shown {
             updated_at_us: self.record.updated_at,
             expires_at_us: self.record.expires_at.unwrap_or(0),
             superseded_by: self.record.superseded_by.map_or(0, |id| id.0),
+            merged_into: self.record.merged_into.map_or(0, |id| id.0),
         }
     }
 }

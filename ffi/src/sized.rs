@@ -32,6 +32,8 @@ versioned!(
     wisen_hit in hit, wisen_report in report, wisen_report_reply in report, wisen_record in records,
     wisen_namespace in namespaces, wisen_stats in figures, wisen_findings in figures,
     wisen_principal in principals, wisen_half_life in half_life,
+    wisen_warning in warning, wisen_policy in policy, wisen_standing in standings,
+    wisen_audit_entry in audit, wisen_merge in distil,
     wisen_uplift in uplift, wisen_window in window, wisen_stretch in window,
 );
 

@@ -12,9 +12,11 @@ mod convert;
 mod errors;
 mod evidence;
 mod figures;
+mod govern;
 mod metadata;
 mod options;
 mod outcome;
+mod policy;
 mod recall;
 mod record;
 mod reports;
@@ -32,7 +34,11 @@ mod module {
     #[pymodule_export]
     use crate::figures::{Namespace, ReportReply, Stats, Verification};
     #[pymodule_export]
+    use crate::govern::{AuditEntry, Merge, Standing, Warning};
+    #[pymodule_export]
     use crate::options::open;
+    #[pymodule_export]
+    use crate::policy::Policy;
     #[pymodule_export]
     use crate::recall::{Evidence, Hit, Precedent, Recall};
     #[pymodule_export]

@@ -5,6 +5,7 @@ use pyo3::types::{PyIterator, PyTuple};
 use wisen::MemoryId;
 
 use crate::errors::call;
+use crate::govern::Warning;
 use crate::metadata::to_py;
 use crate::record::python_bool;
 
@@ -15,6 +16,7 @@ pub(crate) struct Recall {
     hits: Py<PyTuple>,
     fit: f64,
     withheld: bool,
+    warnings: Py<PyTuple>,
     bytes_touched: u64,
 }
 
@@ -22,11 +24,17 @@ impl Recall {
     pub(crate) fn new(py: Python<'_>, recall: wisen::Recall) -> PyResult<Self> {
         let hits: Vec<Py<Hit>> =
             recall.hits.into_iter().map(|hit| Py::new(py, Hit(hit))).collect::<PyResult<_>>()?;
+        let warnings: Vec<Py<Warning>> = recall
+            .warnings
+            .into_iter()
+            .map(|warning| Py::new(py, Warning(warning)))
+            .collect::<PyResult<_>>()?;
         Ok(Self {
             receipt: recall.receipt.map(|receipt| receipt.to_string()),
             hits: PyTuple::new(py, hits)?.unbind(),
             fit: recall.fit,
             withheld: recall.withheld,
+            warnings: PyTuple::new(py, warnings)?.unbind(),
             bytes_touched: recall.bytes_touched,
         })
     }
@@ -58,6 +66,13 @@ impl Recall {
     #[getter]
     fn withheld(&self) -> bool {
         self.withheld
+    }
+
+    /// Memories that are no hits because they failed, if the recall was made with `warnings`; nearest
+    /// first.
+    #[getter]
+    fn warnings(&self, py: Python<'_>) -> Py<PyTuple> {
+        self.warnings.clone_ref(py)
     }
 
     /// Bytes of codes, graph rows, vectors, samples and contents that were read for it.
@@ -150,8 +165,10 @@ impl Hit {
         Evidence(self.0.evidence)
     }
 
-    /// The probability with which it was shown: 1, unless it was explored (`explore`). Then it is
-    /// estimated from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
+    /// The probability with which it was shown: 1, unless chance put it there. For a quarantined memory
+    /// that is tried again in the last place, the share of recalls on which that happens. For one that
+    /// was explored (`explore`), the probability of being drawn into any of the explored places, estimated
+    /// from 256 draws: its standard error is at most 0.031, and it is never below 1/258.
     #[getter]
     fn propensity(&self) -> f64 {
         self.0.propensity

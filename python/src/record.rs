@@ -93,10 +93,16 @@ impl Record {
         self.0.expires_at.map(|at| moment(py, at)).transpose()
     }
 
-    /// Id of the memory that replaced it.
+    /// Id of the memory that replaced it, or that it was merged into.
     #[getter]
     fn superseded_by(&self) -> Option<u64> {
         self.0.superseded_by.map(|id| id.0)
+    }
+
+    /// Id of the memory that stands for it since it was merged (`Store.distil`).
+    #[getter]
+    fn merged_into(&self) -> Option<u64> {
+        self.0.merged_into.map(|id| id.0)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -17,23 +17,28 @@ Vectors are taken from anything that holds numbers: a float32 buffer (numpy, `ar
 
 from wisen import errors
 from wisen._wisen import (
+    AuditEntry,
     Evidence,
     Figures,
     HalfLifeFit,
     HalfLifeStatus,
     Hit,
     MemoryIterator,
+    Merge,
     Namespace,
+    Policy,
     Precedent,
     Principal,
     Rate,
     Recall,
     Record,
     ReportReply,
+    Standing,
     Stats,
     Store,
     Uplift,
     Verification,
+    Warning,
     __version__,
     open,
 )
@@ -64,6 +69,7 @@ from wisen.errors import (
 )
 
 __all__ = [
+    "AuditEntry",
     "BadTokenError",
     "BusyError",
     "ClosedError",
@@ -80,6 +86,7 @@ __all__ = [
     "IoError",
     "KeyConflictError",
     "MemoryIterator",
+    "Merge",
     "MismatchError",
     "Namespace",
     "NewerSchemaError",
@@ -87,6 +94,7 @@ __all__ = [
     "NotFiniteError",
     "NotShownError",
     "NotUtf8Error",
+    "Policy",
     "Precedent",
     "Principal",
     "Rate",
@@ -94,6 +102,7 @@ __all__ = [
     "Recall",
     "Record",
     "ReportReply",
+    "Standing",
     "Stats",
     "Store",
     "UnknownMemoryError",
@@ -101,6 +110,7 @@ __all__ = [
     "UnknownReportError",
     "Uplift",
     "Verification",
+    "Warning",
     "WisenError",
     "WrongDimensionError",
     "ZeroVectorError",

@@ -99,6 +99,8 @@ int main(int count, char **arguments) {
     test_report(arguments[1]);
     test_learn(arguments[1]);
     test_trust(arguments[1]);
+    test_quarantine(arguments[1]);
+    test_distil(arguments[1]);
     test_explore(arguments[1]);
     test_figures(arguments[1]);
     test_records(arguments[1]);

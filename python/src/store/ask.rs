@@ -33,6 +33,8 @@ impl Store {
     ///         recalls with a receipt are held out.
     ///     seed: Makes all that chance decides repeatable: the same store, query and seed (0 or greater,
     ///         below 2**64) give the same hits. None: the random bits of the receipt.
+    ///     warnings: Up to how many quarantined or retired memories to warn of, if they are among the
+    ///         `k` nearest (`Recall.warnings`).
     ///
     /// Raises:
     ///     WrongDimensionError, NotFiniteError, ZeroVectorError: The vector is at fault.
@@ -41,9 +43,10 @@ impl Store {
     ///     ClosedError: The store is closed.
     #[pyo3(
         signature = (vector, *, text=None, k=None, namespace=None, kind=None, receipt=None,
-                     content=None, width=None, explore=None, hold_out=None, seed=None),
+                     content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None),
         text_signature = "($self, vector, *, text=None, k=10, namespace='default', kind=None, \
-            receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None)"
+            receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
+            warnings=0)"
     )]
     fn recall<'py>(
         &self,
@@ -59,6 +62,7 @@ impl Store {
         explore: Given<'_, 'py>,
         hold_out: Given<'_, 'py>,
         seed: Given<'_, 'py>,
+        warnings: Given<'_, 'py>,
     ) -> PyResult<Recall> {
         let numbers = self::vector(vector, Arg::new("vector"))?;
         let mut query = Query::new(numbers);
@@ -91,6 +95,9 @@ impl Store {
         }
         if let Some(seed) = seed {
             query = query.seed(whole(seed, Arg::new("seed"))?);
+        }
+        if let Some(most) = warnings {
+            query = query.warnings(count(most, Arg::new("warnings"))?);
         }
         let recall = self.with(py, |store| store.recall(&query))?;
         Recall::new(py, recall)

@@ -1,9 +1,10 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
-//! trusting, browsing, measuring; what
+//! trusting, governing, browsing, measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
+mod govern;
 mod handle;
 mod measure;
 mod tell;

@@ -28,7 +28,8 @@ impl<'py> FromPyObject<'_, 'py> for Change<'py> {
 #[pymethods]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 impl Store {
-    /// Store a memory and return its id. It can be recalled at once.
+    /// Store a memory and return its id, or that of the memory it was merged into (`Policy.distil_at`). It
+    /// can be recalled at once.
     ///
     /// Args:
     ///     content: Its text.
