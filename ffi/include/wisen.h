@@ -45,6 +45,8 @@
 #define WISEN_RECEIPT_TEXT_SIZE 37
 /* Room that wisen_register() needs for a token, the NUL included. */
 #define WISEN_TOKEN_SIZE 65
+/* The most bins that wisen_calibration() tells of. */
+#define WISEN_CALIBRATION_BINS 20
 
 
 /**
@@ -1459,6 +1461,27 @@ struct wisen_stats {
      * Segments built by this handle.
      */
     uint64_t seals;
+    /**
+     * Weight of the hits whose promised probability was reported on, in units of credit. This and the
+     * following are those of all namespaces: wisen_calibration() tells more.
+     */
+    double calibration_weight;
+    /**
+     * Mean promised probability, in 0 to 1; 0 without reports, like the following.
+     */
+    double calibration_promised;
+    /**
+     * Mean outcome, in 0 to 1.
+     */
+    double calibration_outcome;
+    /**
+     * Brier score of the promises, in 0 to 1; lower is better.
+     */
+    double calibration_brier;
+    /**
+     * Expected calibration error of the promises, in 0 to 1.
+     */
+    double calibration_error;
 };
 
 /**
@@ -1706,6 +1729,73 @@ struct wisen_stretch {
      * Attempts that used none, withheld ones included.
      */
     struct wisen_rate without_memory;
+};
+
+/**
+ * One bin of a reliability diagram.
+ */
+struct wisen_calibration_bin {
+    /**
+     * Weight of the hits in it, in units of credit.
+     */
+    double weight;
+    /**
+     * Their mean promised probability, in 0 to 1.
+     */
+    double promised;
+    /**
+     * Their mean outcome, in 0 to 1.
+     */
+    double outcome;
+};
+
+/**
+ * How well the promised probabilities have come true. Make it with wisen_calibration_init();
+ * wisen_calibration() fills it.
+ */
+struct wisen_calibration {
+    /**
+     * Size of this structure, for growth: set by wisen_calibration_init().
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Weight of the hits that were reported on, in units of credit.
+     */
+    double weight;
+    /**
+     * Mean promised probability, in 0 to 1; 0 without reports, like the following.
+     */
+    double promised;
+    /**
+     * Mean outcome, in 0 to 1.
+     */
+    double outcome;
+    /**
+     * Brier score: mean squared difference of promise and outcome, in 0 to 1; lower is better.
+     */
+    double brier;
+    /**
+     * Expected calibration error: mean over the bins, by weight, of the difference between mean
+     * promise and mean outcome, in 0 to 1.
+     */
+    double error;
+    /**
+     * Set by the caller: where to write the reliability diagram, bins of the promised probability that
+     * hold any, in rising order. NULL: not wanted.
+     */
+    struct wisen_calibration_bin *bins;
+    /**
+     * Set by the caller: how many bins there is room for at `bins`; WISEN_CALIBRATION_BINS is enough.
+     */
+    size_t bins_capacity;
+    /**
+     * How many bins there are, which may be more than there was room for.
+     */
+    size_t bins_count;
 };
 
 #ifdef __cplusplus
@@ -2380,6 +2470,18 @@ wisen_status wisen_figures_over_time(const struct wisen_figures *figures,
  */
 void wisen_figures_free(struct wisen_figures **figures);
 
+/**
+ * Fills `*calibration` with how the probabilities promised by recalls of a namespace, or of all if its
+ * name is NULL, have come true: over the hits that were reported on, by whoever proved to be who they
+ * are. A retracted report counts no more. `calibration->struct_size` must be set, as
+ * wisen_calibration_init() does. A namespace that does not exist has no reports. Any thread.
+ */
+wisen_status wisen_calibration(struct wisen_store *store,
+                               const char *namespace_name,
+                               size_t namespace_size,
+                               struct wisen_calibration *calibration,
+                               struct wisen_error **error);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -2418,6 +2520,7 @@ WISEN_INIT(wisen_audit_entry)
 WISEN_INIT(wisen_merge)
 WISEN_INIT(wisen_uplift)
 WISEN_INIT(wisen_stretch)
+WISEN_INIT(wisen_calibration)
 #undef WISEN_INIT
 
 /* A query for 10 hits. */

@@ -52,6 +52,17 @@ pub struct wisen_stats {
     pub bytes_touched: u64,
     /// Segments built by this handle.
     pub seals: u64,
+    /// Weight of the hits whose promised probability was reported on, in units of credit. This and the
+    /// following are those of all namespaces: wisen_calibration() tells more.
+    pub calibration_weight: f64,
+    /// Mean promised probability, in 0 to 1; 0 without reports, like the following.
+    pub calibration_promised: f64,
+    /// Mean outcome, in 0 to 1.
+    pub calibration_outcome: f64,
+    /// Brier score of the promises, in 0 to 1; lower is better.
+    pub calibration_brier: f64,
+    /// Expected calibration error of the promises, in 0 to 1.
+    pub calibration_error: f64,
 }
 
 /// What wisen_verify() found. Make it with wisen_findings_init(); wisen_verification_get() fills it.
@@ -123,6 +134,11 @@ pub unsafe extern "C" fn wisen_stats(
             scans: found.scans,
             bytes_touched: found.bytes_touched,
             seals: found.seals,
+            calibration_weight: found.calibration.weight,
+            calibration_promised: found.calibration.promised,
+            calibration_outcome: found.calibration.outcome,
+            calibration_brier: found.calibration.brier,
+            calibration_error: found.calibration.error,
         })
     })
 }

@@ -54,3 +54,5 @@ mod figures;
 mod uplift;
 
 mod window;
+
+mod calibration;

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::calibration::Calibration;
 use crate::record::{moment, python_bool, quoted};
 
 /// The reply to a report.
@@ -125,6 +126,12 @@ impl Stats {
     #[getter]
     fn metric(&self) -> &'static str {
         self.0.metric.as_str()
+    }
+
+    /// How the probabilities promised by recalls of all namespaces have come true.
+    #[getter]
+    fn calibration(&self) -> Calibration {
+        Calibration(self.0.calibration.clone())
     }
 
     /// Name of the embedding model, if one was recorded.

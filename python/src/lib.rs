@@ -8,6 +8,7 @@
 )]
 
 mod batch;
+mod calibration;
 mod convert;
 mod errors;
 mod evidence;
@@ -29,6 +30,8 @@ use pyo3::prelude::*;
 /// The compiled half of the package `wisen`.
 #[pymodule(name = "_wisen")]
 mod module {
+    #[pymodule_export]
+    use crate::calibration::{Calibration, CalibrationBin};
     #[pymodule_export]
     use crate::evidence::{HalfLifeFit, HalfLifeStatus, Principal};
     #[pymodule_export]

@@ -112,6 +112,7 @@ def test_a_closed_store(path: Path, east: list[float]) -> None:
         lambda: store.separate(1),
         lambda: store.uplift(1),
         lambda: store.figures(from_=datetime(2020, 1, 1, tzinfo=UTC), to=datetime.now(UTC)),
+        store.calibration,
         store.stats,
         store.verify,
         store.flush,

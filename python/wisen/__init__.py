@@ -18,6 +18,8 @@ Vectors are taken from anything that holds numbers: a float32 buffer (numpy, `ar
 from wisen import errors
 from wisen._wisen import (
     AuditEntry,
+    Calibration,
+    CalibrationBin,
     Evidence,
     Figures,
     HalfLifeFit,
@@ -72,6 +74,8 @@ __all__ = [
     "AuditEntry",
     "BadTokenError",
     "BusyError",
+    "Calibration",
+    "CalibrationBin",
     "ClosedError",
     "CorruptError",
     "DiskFullError",

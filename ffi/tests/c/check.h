@@ -49,6 +49,7 @@ void test_quarantine(const char *folder);
 void test_distil(const char *folder);
 void test_explore(const char *folder);
 void test_figures(const char *folder);
+void test_calibration(const char *folder);
 void test_records(const char *folder);
 void test_arguments(const char *folder);
 void test_open(const char *folder);

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use wisen::{MemoryId, Scope, Window};
 
+use crate::calibration::Calibration;
 use crate::convert::{Arg, Given, count, moment, number, optional_text, text, whole};
 use crate::recall::Hit;
 use crate::store::Store;
@@ -81,5 +82,14 @@ impl Store {
             window = window.slices(count(slices, Arg::new("slices"))?);
         }
         self.with(py, |store| store.figures(namespace.as_deref(), window)).map(Figures)
+    }
+    /// Return how the probabilities promised by recalls of a namespace, or of all, have come true.
+    ///
+    /// Over the hits that were reported on, by whoever proved to be who they are. A retracted report
+    /// counts no more. A namespace that does not exist has no reports.
+    #[pyo3(signature = (namespace=None))]
+    fn calibration(&self, py: Python<'_>, namespace: Given<'_, '_>) -> PyResult<Calibration> {
+        let namespace = optional_text(namespace, "namespace")?;
+        self.with(py, |store| store.calibration(namespace.as_deref())).map(Calibration)
     }
 }
