@@ -53,7 +53,7 @@ fn merged_cells_do_not_depend_on_the_order() {
         let told: Vec<(usize, Vec<f32>, f64)> = (0..2500)
             .map(|_| {
                 let centre = rng.usize(..12);
-                let situation = near(&mut rng, &centres[centre], 0.3);
+                let situation = near(&mut rng, &centres[centre], 0.1);
                 (rng.usize(..30), situation, f64::from(rng.u8(..5)) / 4.0)
             })
             .collect();

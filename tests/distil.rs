@@ -201,6 +201,7 @@ fn a_policy_merges_what_is_remembered_again() {
 #[test]
 fn failures_of_duplicates_add_up() {
     let store = Store::open(":memory:", Options::new(DIM)).unwrap();
+    store.set_policy("default", Policy::new().quarantine(true)).unwrap();
     let (all, doubles) = doubled(&store);
     for id in [all[5], doubles[3]] {
         for situation in vectors(id.0, 6, DIM) {
@@ -211,7 +212,7 @@ fn failures_of_duplicates_add_up() {
     store.distil("default", ALIKE).unwrap();
     assert_eq!(store.standing(all[5]).unwrap().state, StandingState::Quarantined);
     assert!(!shows(&store, all[5]) && !shows(&store, doubles[3]));
-    store.set_policy("default", Policy::new().distil_at(Some(ALIKE))).unwrap();
+    store.set_policy("default", Policy::new().quarantine(true).distil_at(Some(ALIKE))).unwrap();
     let again = store.remember(Memory::new("again", vectors(1, 6, DIM).remove(5))).unwrap();
     assert_eq!(again, all[5]);
     assert!(!shows(&store, all[5]));

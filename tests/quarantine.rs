@@ -12,8 +12,14 @@ use wisen_tests::{Place, answers, assert_sound, bits, child, experience, fill, i
 
 const DIM: usize = 16;
 
+/// With the rule in force, which is opt-in.
+fn strict(store: Store) -> Store {
+    store.set_policy("default", Policy::new().quarantine(true)).unwrap();
+    store
+}
+
 fn store() -> (Store, Vec<MemoryId>) {
-    let store = Store::open(":memory:", Options::new(DIM)).unwrap();
+    let store = strict(Store::open(":memory:", Options::new(DIM)).unwrap());
     let all = fill(&store, &vectors(1, 200, DIM));
     (store, all)
 }
@@ -62,7 +68,7 @@ fn child() {
 fn a_memory_goes_through_its_states() {
     for (sealed, ends_well) in [(false, true), (true, true), (false, false), (true, false)] {
         let place = Place::new();
-        let store = place.open(Options::new(DIM).scan_below(0));
+        let store = strict(place.open(Options::new(DIM).scan_below(0)));
         let points = vectors(1, 200, DIM);
         let all = fill(&store, &points);
         if sealed {
@@ -142,7 +148,7 @@ fn a_memory_goes_through_its_states() {
 /// Over 100 outcomes no memory that is 70 % good is quarantined, and nearly all that are 20 % good are.
 #[test]
 fn the_rule_catches_the_bad_and_spares_the_good() {
-    let store = Store::open(":memory:", Options::new(DIM)).unwrap();
+    let store = strict(Store::open(":memory:", Options::new(DIM)).unwrap());
     let all = fill(&store, &vectors(1, 300, DIM));
     let (good, bad) = (&all[..150], &all[150..]);
     let mut rng = fastrand::Rng::with_seed(11);
@@ -223,9 +229,9 @@ fn a_severe_failure_quarantines_at_once() {
     let refused = store.report(&Report::on_memory(all[9], Outcome::Success).severe(true)).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::InvalidArgument);
 
-    store.set_policy("default", Policy::new().quarantine(false)).unwrap();
+    store.set_policy("default", Policy::new()).unwrap();
     store.report(&Report::on_memory(all[9], Outcome::Failure).severe(true)).unwrap();
-    assert_eq!(state(&store, all[9]), StandingState::Active, "not where the policy says no");
+    assert_eq!(state(&store, all[9]), StandingState::Quarantined, "whatever the policy says of the rest");
     assert_sound(&store);
 }
 
@@ -257,7 +263,7 @@ fn pins_hold() {
 #[test]
 fn the_owner_releases_and_retires() {
     let clock = Arc::new(ManualClock::at(1_700_000_000_000_000));
-    let store = Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap();
+    let store = strict(Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap());
     let all = fill(&store, &vectors(1, 50, DIM));
     store.retire(all[4], "out of date").unwrap();
     assert!(!shows(&store, all[4]), "without any report");
@@ -304,9 +310,9 @@ fn the_probation_share_is_kept() {
     assert!((130..=270).contains(&shown), "{shown}");
     let far: Vec<f32> = points[3].iter().map(|x| -x).collect();
     assert_eq!(count(&far, 5, 500), 0, "where it would be no hit it is not tried");
-    store.set_policy("default", Policy::new().probation_share(0.0)).unwrap();
+    store.set_policy("default", Policy::new().quarantine(true).probation_share(0.0)).unwrap();
     assert_eq!(count(&points[3], 5, 500), 0);
-    store.set_policy("default", Policy::new().probation_share(1.0)).unwrap();
+    store.set_policy("default", Policy::new().quarantine(true).probation_share(1.0)).unwrap();
     assert_eq!(count(&points[3], 1, 50), 50, "the last place is the only one");
     assert_eq!(count(&points[3], 0, 5), 0);
 }
@@ -347,7 +353,7 @@ fn a_recall_warns_on_request() {
 #[test]
 fn a_policy_holds_for_its_namespace() {
     let place = Place::new();
-    let store = place.open(Options::new(DIM));
+    let store = strict(place.open(Options::new(DIM)));
     let all = fill(&store, &vectors(1, 50, DIM));
     let there = store
         .remember_many(
@@ -355,7 +361,6 @@ fn a_policy_holds_for_its_namespace() {
         )
         .unwrap();
     assert_eq!(store.policy("there").unwrap(), Policy::default());
-    store.set_policy("there", Policy::new().quarantine(false)).unwrap();
     tell(&store, all[0], Outcome::Failure, 20, 5);
     tell(&store, there[0], Outcome::Failure, 20, 5);
     assert_eq!(state(&store, all[0]), StandingState::Quarantined);
@@ -368,7 +373,7 @@ fn a_policy_holds_for_its_namespace() {
     store.close().unwrap();
     let store = place.open(Options::existing());
     assert!(!store.policy("there").unwrap().quarantine);
-    store.set_policy("there", Policy::new()).unwrap();
+    store.set_policy("there", Policy::new().quarantine(true)).unwrap();
     store.recall(&Query::new(vectors(3, 1, DIM).remove(0)).namespace("there")).unwrap();
     fill(&store, &vectors(4, 1, DIM));
     store.seal().unwrap();
@@ -382,7 +387,7 @@ fn a_policy_holds_for_its_namespace() {
 #[test]
 fn another_process_quarantines() {
     let place = Place::new();
-    let store = place.open(Options::new(DIM));
+    let store = strict(place.open(Options::new(DIM)));
     let all = fill(&store, &vectors(1, 100, DIM));
     assert_eq!(child::run("shows", &place.store(), all[0].0), ["true"]);
     assert!(shows(&store, all[0]));
@@ -440,7 +445,7 @@ fn one_stranger_quarantines_nobody() {
 #[test]
 fn trials_fit_in_with_what_else_chance_and_figures_do() {
     let clock = Arc::new(ManualClock::at(1_700_000_000_000_000));
-    let store = Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap();
+    let store = strict(Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap());
     let all = fill(&store, &vectors(1, 200, DIM));
     let here = vectors(1, 200, DIM).remove(3);
     let reply = experience(&store, &here, 1, all[3], Outcome::Success);
@@ -459,7 +464,7 @@ fn trials_fit_in_with_what_else_chance_and_figures_do() {
     let share = first.iter().filter(|tried| **tried).count();
     assert!((5..=45).contains(&share), "{share} of 400");
 
-    store.set_policy("default", Policy::new().hold_out(0.5)).unwrap();
+    store.set_policy("default", Policy::new().quarantine(true).hold_out(0.5)).unwrap();
     let recalls: Vec<Recall> = (0..60).map(|seed| store.recall(&query.clone().seed(seed)).unwrap()).collect();
     assert!(recalls.iter().any(|recall| recall.withheld) && recalls.iter().any(|recall| !recall.withheld));
     assert!(recalls.iter().all(|recall| !recall.withheld || recall.warnings.is_empty()));

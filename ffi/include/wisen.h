@@ -1107,7 +1107,8 @@ struct wisen_policy {
      */
     uint32_t struct_size;
     /**
-     * Not 0: memories that keep failing are quarantined. Default: 1.
+     * Not 0: memories that keep failing are quarantined by the rule below. Default: 0; a severe failure
+     * quarantines whatever is set here.
      */
     uint32_t quarantine;
     /**
@@ -2537,7 +2538,6 @@ static inline struct wisen_policy wisen_policy_init(void) {
     struct wisen_policy made;
     memset(&made, 0, sizeof made);
     made.struct_size = (uint32_t)sizeof made;
-    made.quarantine = 1;
     made.floor = 0.4;
     made.tail = 0.95;
     made.prior_mean = 0.6;

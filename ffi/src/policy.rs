@@ -20,7 +20,8 @@ use crate::store::wisen_store;
 pub struct wisen_policy {
     /// Size of this structure, for growth: set by wisen_policy_init().
     pub struct_size: u32,
-    /// Not 0: memories that keep failing are quarantined. Default: 1.
+    /// Not 0: memories that keep failing are quarantined by the rule below. Default: 0; a severe failure
+    /// quarantines whatever is set here.
     pub quarantine: u32,
     /// A memory is bad if it succeeds less often than this. Between 0 and 1; default 0.4.
     pub floor: f64,

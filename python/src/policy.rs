@@ -67,7 +67,7 @@ impl Policy {
     #[new]
     #[pyo3(
         signature = (**fields),
-        text_signature = "(*, quarantine=True, floor=0.4, tail=0.95, prior_mean=0.6, prior_weight=4.0, \
+        text_signature = "(*, quarantine=False, floor=0.4, tail=0.95, prior_mean=0.6, prior_weight=4.0, \
             local_evidence=3.0, local_mean=0.5, probation_share=0.05, probation_outcomes=10, \
             release_below=0.5, hold_out=0.0, distil_at=None)"
     )]

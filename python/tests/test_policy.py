@@ -22,7 +22,7 @@ def test_the_signature_tells_the_defaults() -> None:
 
 def test_a_policy_is_kept(path: Path) -> None:
     policy = wisen.Policy(
-        quarantine=False,
+        quarantine=True,
         floor=0.3,
         tail=0.9,
         prior_mean=0.7,
@@ -41,11 +41,11 @@ def test_a_policy_is_kept(path: Path) -> None:
     with wisen.open(path) as store:
         assert store.policy("a") == policy
         assert store.policy("b") == wisen.Policy() != policy
-        assert (policy.quarantine, policy.probation_outcomes, policy.distil_at) == (False, 7, 0.5)
+        assert (policy.quarantine, policy.probation_outcomes, policy.distil_at) == (True, 7, 0.5)
         store.set_policy("a", store.policy("a").replace(distil_at=None, floor=0.4))
         assert store.policy("a").distil_at is None
         assert (store.policy("a").floor, store.policy("a").tail) == (0.4, 0.9)
-    shown = "Policy(quarantine=False, floor=0.3, tail=0.9, hold_out=0.25, distil_at=0.5)"
+    shown = "Policy(quarantine=True, floor=0.3, tail=0.9, hold_out=0.25, distil_at=0.5)"
     assert repr(policy) == shown
 
 

@@ -40,12 +40,12 @@ def test_a_severe_failure_quarantines(store: wisen.Store, bad: int, east: list[f
 
 
 def test_failures_in_a_row_quarantine(store: wisen.Store, east: list[float]) -> None:
+    store.set_policy("default", wisen.Policy(quarantine=True))
     memory = store.remember("a", east)
     store.report_many([memory] * 12, [False] * 12)
     assert store.standing(memory).state == "quarantined"
     assert store.standing(memory).doubt > 0.95
     trusting = store.remember("b", east, namespace="trusting")
-    store.set_policy("trusting", wisen.Policy(quarantine=False))
     store.report_many([trusting] * 12, [False] * 12)
     assert store.standing(trusting).state == "active"
 

@@ -606,7 +606,7 @@ class Policy:
     def __new__(
         cls,
         *,
-        quarantine: bool = True,
+        quarantine: bool = False,
         floor: float = 0.4,
         tail: float = 0.95,
         prior_mean: float = 0.6,

@@ -26,6 +26,6 @@ pub(crate) use build::{BuildParams, BuiltGraph, CodeTable, build};
 pub(crate) use query::{Accept, DEFAULT_WIDTH, Effort, Found, Scratch};
 pub(crate) use repair::reachable;
 pub(crate) use sample::{CodeBlock, Coded};
-pub(crate) use search::search;
+pub(crate) use search::{Want, search};
 pub(crate) use tail::{TailRow, scan_rows};
 pub(crate) use view::{Layout, NO_LINK, Owners, Upper, View};

@@ -19,6 +19,21 @@ const EXACT_AHEAD: usize = 3;
 /// A pool that ends within the error of the codes is widened up to this many times the width asked for.
 const MOST_WIDENING: usize = 32;
 
+/// How many results a search is to find.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Want {
+    pub best: usize,
+    /// How many of them have to be right whatever the error of the codes: for these a walk is widened, the
+    /// others are as good as it happens to find them.
+    pub sure: usize,
+}
+
+impl From<usize> for Want {
+    fn from(best: usize) -> Self {
+        Self { best, sure: best }
+    }
+}
+
 /// Appends to `out` the best `want` acceptable owners by (similarity descending, id ascending); fewer only
 /// if the space has fewer. `width` is the ef of the walk. `vector` gives the full vector of a node, or
 /// says what is wrong with it.
@@ -26,7 +41,7 @@ const MOST_WIDENING: usize = 32;
 pub(crate) fn search<'v, E>(
     view: &View<'_>,
     probe: &Probe,
-    want: usize,
+    want: Want,
     width: usize,
     accept: Accept<'_>,
     scratch: &mut Scratch,
@@ -34,6 +49,7 @@ pub(crate) fn search<'v, E>(
     out: &mut Vec<Found>,
     vector: impl Fn(u32) -> Result<&'v [f32], E>,
 ) -> Result<(), E> {
+    let Want { best: want, sure } = want;
     let nodes = view.nodes as usize;
     if want == 0 || nodes == 0 {
         return Ok(());
@@ -64,7 +80,17 @@ pub(crate) fn search<'v, E>(
             scored * (view.layout.stride - view.layout.code_at) as u64 + rows * view.layout.code_at as u64;
 
         let (pool, found) = (&scratch.pool, &mut scratch.found);
-        let seen = rerank(view, probe, &scorer, want, accept, pool.entries(), found, effort, &vector)?;
+        let seen = rerank(
+            view,
+            probe,
+            &scorer,
+            Want { best: want, sure },
+            accept,
+            pool.entries(),
+            found,
+            effort,
+            &vector,
+        )?;
         // Everything reachable was seen and it was not enough: only a scan can tell whether there is more.
         if !pool.is_full() && found.len() < want {
             break;
@@ -170,7 +196,7 @@ fn rerank<'v, E>(
     view: &View<'_>,
     probe: &Probe,
     scorer: &Scorer<'_>,
-    want: usize,
+    Want { best: want, sure }: Want,
     accept: Accept<'_>,
     entries: &[Entry],
     found: &mut Vec<Found>,
@@ -207,6 +233,10 @@ fn rerank<'v, E>(
     effort.reranked += reranked;
     effort.distances += reranked;
     effort.bytes += reranked * 4 * probe.vector().len() as u64;
-    let saturated = entries.last().is_some_and(|e| may_matter(found, e));
+    let certain = found.get(sure.clamp(1, want) - 1).filter(|_| found.len() == want);
+    let saturated = entries.last().is_some_and(|e| {
+        let most = e.score() + scorer.likely_error(view.meta(e.node()));
+        certain.is_none_or(|last| most >= last.similarity)
+    });
     Ok(Seen { accepted, saturated })
 }

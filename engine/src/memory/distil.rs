@@ -199,6 +199,7 @@ fn near(
             kind: SpaceKind::Memories,
             probe,
             want,
+            sure: want,
             width: core.settings.width.max(want),
             among: Among::Test(accept),
         };

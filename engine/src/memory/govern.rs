@@ -92,9 +92,8 @@ pub(crate) fn severe(tx: &mut Tx<'_>, memories: &[u64]) -> Result<()> {
         let Some(before) = standing(tx.conn, memory.cast_signed())?.filter(|row| !is_pinned(row)) else {
             continue;
         };
-        let policy = Policy::load(tx.conn, before.namespace)?;
         let (state, op) = match before.state {
-            _ if !policy.quarantine || crate::sabotage::on("quarantine_off") => continue,
+            _ if crate::sabotage::on("quarantine_off") => continue,
             StandingState::Active => (StandingState::Quarantined, "quarantine"),
             StandingState::Probation => (StandingState::Retired, "retire"),
             StandingState::Quarantined | StandingState::Retired => continue,

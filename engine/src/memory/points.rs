@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use crate::graph::{Accept, Effort, Found, Scratch, TailRow, scan_rows};
+use crate::graph::{Accept, Effort, Found, Scratch, TailRow, Want, scan_rows};
 use crate::segment::{Segment, SegmentFault, SpaceKind};
 use crate::store::registry::SegmentRow;
 use crate::vector::Probe;
@@ -78,6 +78,8 @@ pub(crate) struct Search<'a> {
     pub kind: SpaceKind,
     pub probe: &'a Probe,
     pub want: usize,
+    /// How many of them have to be right whatever the error of the codes.
+    pub sure: usize,
     pub width: usize,
     pub among: Among<'a>,
 }
@@ -105,7 +107,15 @@ impl Search<'_> {
                 _ => Accept::Test(&alive),
             };
             space
-                .search(self.probe, self.want, self.width, accept, scratch, effort, &mut found)
+                .search(
+                    self.probe,
+                    Want { best: self.want, sure: self.sure },
+                    self.width,
+                    accept,
+                    scratch,
+                    effort,
+                    &mut found,
+                )
                 .map_err(|fault| part.damage(fault))?;
         }
         let accept = match self.among {

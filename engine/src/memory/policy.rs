@@ -17,7 +17,9 @@ use super::core::{Core, check_name};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Whether memories that keep failing are quarantined. Default: yes.
+    /// Whether memories that keep failing are quarantined by the rule below. Default: no: the ranking alone
+    /// keeps failing memories from queries like those they failed at, and a memory that is right for few
+    /// requests only must not be lost for them. A severe failure quarantines whatever is set here.
     pub quarantine: bool,
     /// A memory is bad if it succeeds less often than this. In `0..1`; default 0.4.
     pub floor: f64,
@@ -53,7 +55,7 @@ impl Default for Policy {
         // The rule and its numbers: measured against eleven others on simulated memories of known rates
         // (over 100 outcomes it throws out none that is 70 % good and 99.9 % of those 20 % good).
         Self {
-            quarantine: true,
+            quarantine: false,
             floor: 0.4,
             tail: 0.95,
             prior_mean: 0.6,

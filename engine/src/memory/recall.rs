@@ -6,7 +6,7 @@ use roaring::RoaringTreemap;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::graph::{Effort, Scratch};
+use crate::graph::{Effort, Scratch, Want};
 use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Background, Calibrator, MIN_EXPERIENCES, NEIGHBOURS};
 use crate::rank::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};
@@ -195,11 +195,12 @@ fn search(
     // Without experience the order is that of similarity: the best k are all there is to know.
     let want = if experienced { query.k.max(NEIGHBOURS) } else { query.k };
     let want = want.max(chance::wanted(query));
+    let wanted = Want { best: want, sure: query.k.max(SURE) };
 
     let mut candidates = Vec::new();
     for (namespace, ground) in grounds.iter().enumerate() {
         let found =
-            ground.search(SpaceKind::Memories, &probes.memories, want, width, now, scratch, effort)?;
+            ground.search(SpaceKind::Memories, &probes.memories, wanted, width, now, scratch, effort)?;
         candidates.extend(found.into_iter().map(|found| Candidate {
             memory: found.id,
             namespace,
@@ -269,7 +270,7 @@ impl Ground {
         &self,
         kind: SpaceKind,
         probe: &Probe,
-        want: usize,
+        Want { best: want, sure }: Want,
         width: usize,
         now: Timestamp,
         scratch: &mut Scratch,
@@ -297,7 +298,7 @@ impl Ground {
         // An absurd k must not become an absurd allocation.
         let most = self.seen.points(kind);
         let search =
-            Search { namespace: self.seen.namespace, kind, probe, want: want.min(most), width, among };
+            Search { namespace: self.seen.namespace, kind, probe, want: want.min(most), sure, width, among };
         search.run(&self.seen.sealed, fresh, scratch, effort)
     }
 
@@ -316,7 +317,15 @@ impl Ground {
         }
         let mut want = NEIGHBOURS + 1;
         let found = loop {
-            let found = self.search(SpaceKind::Experiences, probe, want, width, now, scratch, effort)?;
+            let found = self.search(
+                SpaceKind::Experiences,
+                probe,
+                Want { best: want, sure: SURE },
+                width,
+                now,
+                scratch,
+                effort,
+            )?;
             // A crowd at one place is cut off by memory, not by the order in which it came about: all
             // of it has to be seen, within reason.
             match found.get(NEIGHBOURS - 1) {
@@ -345,6 +354,9 @@ impl Ground {
     }
 }
 
+/// Nearest points of either kind that a recall has to get right whatever the error of the codes. What
+/// lies beyond them and beyond the hits asked for is as good as a walk finds it.
+const SURE: usize = 10;
 /// Points of experience that are looked at where many are as near as the last one considered.
 const MOST_TIED: usize = 1024;
 

@@ -101,6 +101,7 @@ pub(crate) fn explain(
             kind: SpaceKind::Experiences,
             probe,
             want: NEIGHBOURS.min(ground.seen.points(SpaceKind::Experiences)),
+            sure: 0,
             width,
             among: Among::Test(&|cell| ground.seen.barred.has_cell(cell)),
         };

@@ -3,7 +3,7 @@
 
 /// Points of a namespace that the background is taken from: those whose ids have the smallest
 /// hashes, a pure function of which points there are.
-pub(crate) const SAMPLE: usize = 1024;
+pub(crate) const SAMPLE: usize = 512;
 
 /// Median and spread of the similarities of one query with a sample of one kind of points.
 #[derive(Debug, Clone, Copy, PartialEq)]

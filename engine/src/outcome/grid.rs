@@ -8,12 +8,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Directions along which the grid is laid; below so many dimensions, the coordinates themselves.
 const DIRECTIONS: usize = 16;
-/// Width of a grid cell, in root mean square deviations per coordinate of the namespace's memories.
-const WIDTH: f64 = 2.0;
 /// No grid is finer: deviations below this are rounding.
 const FINEST: f64 = 1e-9;
 
-/// Width of the grid for a namespace of which these vectors are a sample; `None` if they do not differ.
+/// Width of the grid for a namespace of which these vectors are a sample: their root mean square
+/// deviation per coordinate. Situations as far apart as any two memories share no cell then, and those
+/// that differ by a tenth of that often do. `None` if they do not differ.
 pub(crate) fn width(sample: &[Vec<f32>]) -> Option<f64> {
     let dimension = sample.first()?.len();
     let mut mean = vec![0.0; dimension];
@@ -25,7 +25,7 @@ pub(crate) fn width(sample: &[Vec<f32>]) -> Option<f64> {
     let squares: f64 =
         sample.iter().flat_map(|v| v.iter().zip(&mean)).map(|(x, m)| (f64::from(*x) - m).powi(2)).sum();
     let deviation = (squares / (sample.len() * dimension) as f64).sqrt();
-    Some(WIDTH * deviation).filter(|width| *width > FINEST)
+    Some(deviation).filter(|width| *width > FINEST)
 }
 
 /// The grid cell in which a vector lies.
@@ -93,7 +93,7 @@ mod tests {
         let mut vector = || -> Vec<f32> { (0..64).map(|_| rng.f32() - 0.5).collect() };
         let sample: Vec<Vec<f32>> = (0..500).map(|_| vector()).collect();
         let width = width(&sample).expect("they differ");
-        assert!((width - 2.0 / 12.0_f64.sqrt()).abs() < 0.02);
+        assert!((width - 1.0 / 12.0_f64.sqrt()).abs() < 0.01);
         let mut apart = 0;
         for v in &sample {
             let close: Vec<f32> = v.iter().map(|x| x + 1e-6).collect();

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Where more situations are near than a recall considers, the kernel of all of them is lowered by
-//! half that of the farthest (and scaled to leave that of the best point as it is), so that a point
+//! three quarters of that of the farthest (and scaled to leave that of the best point as it is), so that a point
 //! counts little when it comes into sight and the evidence is smoother in the query.
 //!
 //! The memory's own vector is one pseudo-success at its own place; `EPSILON` is the sceptic. The
@@ -43,9 +43,9 @@ const REACH: f64 = 4.0;
 /// From so much evidence on, a Beta distribution is taken as a normal one: the two agree to four
 /// digits, and inverting the former becomes slow.
 const NEARLY_NORMAL: f64 = 1e5;
-/// Share of the kernel of the farthest situation by which all kernels are lowered. Half, and not the
-/// whole, so that a crowd at one place does not cancel itself.
-const SUNK: f64 = 0.5;
+/// Share of the kernel of the farthest situation by which all kernels are lowered. Not the whole, so
+/// that a crowd at one place does not cancel itself.
+const SUNK: f64 = 0.75;
 /// Pseudo-reports of the prior of the probability.
 const PRIOR: f64 = 0.25;
 
@@ -223,7 +223,7 @@ impl Judge {
 impl Evidence {
     /// Holds the probability to how earlier promises came true.
     pub(crate) fn calibrate(&mut self, calibrator: &Calibrator, features: &Features) {
-        if calibrator.examples > 0 {
+        if calibrator.examples > 0 && !crate::sabotage::on("uncalibrated") {
             self.mean = calibrator.probability(features);
         }
     }
@@ -314,12 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn kernels_are_lowered_by_half_that_of_the_farthest() {
+    fn kernels_are_lowered_by_part_of_that_of_the_farthest() {
         let mut j = judge();
         let k = |x: f32| ((j.memories.place(x) - j.top) / 0.45).exp();
         j.horizon = Some(j.memories.place(0.5));
         let successes = |x: f32| j.judge(0.0, false, &[(x, reports(1, 0))]).evidence.successes;
-        let lowered = |x: f32| (k(x) - 0.5 * k(0.5)) / (1.0 - 0.5 * k(0.5));
+        let lowered = |x: f32| (k(x) - 0.75 * k(0.5)) / (1.0 - 0.75 * k(0.5));
         for x in [0.5, 0.6, 0.8] {
             assert!((successes(x) - lowered(x)).abs() < 1e-9);
         }

@@ -1,6 +1,6 @@
 //! One namespace's points of one kind in an open segment.
 
-use crate::graph::{self, Accept, Effort, Found, Scratch, View};
+use crate::graph::{self, Accept, Effort, Found, Scratch, View, Want};
 use crate::vector::Probe;
 
 use super::fault::SegmentFault;
@@ -90,7 +90,7 @@ impl<'s> Space<'s> {
     pub(crate) fn search(
         &self,
         probe: &Probe,
-        want: usize,
+        want: impl Into<Want>,
         width: usize,
         accept: Accept<'_>,
         scratch: &mut Scratch,
@@ -105,6 +105,6 @@ impl<'s> Space<'s> {
             });
         }
         let vector = |node| self.node_vector(node);
-        graph::search(&self.view, probe, want, width, accept, scratch, effort, out, vector)
+        graph::search(&self.view, probe, want.into(), width, accept, scratch, effort, out, vector)
     }
 }

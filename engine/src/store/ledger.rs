@@ -138,7 +138,11 @@ impl Ledger {
             if let Some((credit, outcome)) = told {
                 let (bin, tally) = Tally::of(credit, hit.probability, outcome);
                 let (plus, minus) = self.promises.entry((hit.namespace, bin)).or_default();
-                if gone { minus } else { plus }.add(tally);
+                if !gone {
+                    plus.add(tally);
+                } else if !crate::sabotage::on("broken_promises_stay") {
+                    minus.add(tally);
+                }
             }
         };
         note(came, false);

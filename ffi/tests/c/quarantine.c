@@ -43,7 +43,7 @@ static void policies(struct wisen_store *store) {
     OK(wisen_policy(store, TEXT("nowhere"), &policy, &error));
     CHECK(memcmp(&policy, &standard, sizeof policy) == 0);
 
-    policy.quarantine = 0;
+    policy.quarantine = 1;
     policy.floor = 0.3;
     policy.tail = 0.9;
     policy.prior_mean = 0.7;
@@ -66,7 +66,7 @@ static void policies(struct wisen_store *store) {
     policy.struct_size = offsetof(struct wisen_policy, hold_out);
     OK(wisen_set_policy(store, TEXT("other"), &policy, &error));
     OK(wisen_policy(store, TEXT("other"), &standard, &error));
-    CHECK(standard.quarantine == 1 && standard.floor == 0.4 && standard.release_below == 0.5);
+    CHECK(standard.quarantine == 0 && standard.floor == 0.4 && standard.release_below == 0.5);
     CHECK(standard.hold_out == 0.25 && standard.has_distil_at && standard.distil_at == 0.5);
     policy.struct_size = sizeof policy;
     OK(wisen_set_policy(store, TEXT("other"), &policy, &error));
