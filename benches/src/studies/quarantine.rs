@@ -67,6 +67,7 @@ pub fn drawn(
     noise: f64,
 ) -> Result<Caught> {
     let store = Store::open(path, Options::new(stream.dimension()))?;
+    store.set_policy(wisen::DEFAULT_NAMESPACE, wisen::Policy::new().quarantine(true))?;
     let memories = stream.memories.iter().zip(stream.memory_vectors.rows());
     let ids = store.remember_many(memories.map(|(m, v)| Memory::new(&m.text, v)).collect())?;
     let rows: HashMap<MemoryId, usize> = ids.into_iter().enumerate().map(|(row, id)| (id, row)).collect();

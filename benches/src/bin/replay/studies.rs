@@ -30,7 +30,7 @@ const HONEST: usize = 4_600;
 
 /// Wrong memories caught and right ones quarantined; picks that go to wrong ones.
 pub fn quarantine(args: &Args, data: &Path, page: &mut Page) -> Result<()> {
-    page.section("Quarantine on banking77-bad");
+    page.section("Quarantine on banking77-bad, with the rule in force");
     let (stream, good) = (Stream::load(data, "banking77-bad")?, Stream::load(data, "banking77")?);
     let wrong = quarantine::wrong(&stream, &good);
     page.remark(&format!(
