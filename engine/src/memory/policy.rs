@@ -34,8 +34,8 @@ pub struct Policy {
     /// Mean outcome there from which on the memory works there and is not quarantined. In `0..=1`;
     /// default 0.5.
     pub local_mean: f64,
-    /// Share of the recalls whose last hit may be a quarantined memory on probation. In `0..=1`;
-    /// default 0.05; 0: only what is shown is told otherwise.
+    /// Share of the recalls for more than one hit whose last one may be a quarantined memory on probation.
+    /// In `0..=1`; default 0.05; 0: only what is shown is told otherwise.
     pub probation_share: f64,
     /// Outcomes after which a probation ends. 1 to 1,000,000; default 10.
     pub probation_outcomes: u32,
