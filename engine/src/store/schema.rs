@@ -144,6 +144,8 @@ const STEPS: &[&[&str]] = &[&[
        checksum INTEGER NOT NULL);
      CREATE INDEX aliases_survivor ON aliases(survivor);
      CREATE INDEX aliases_merged_into ON aliases(merged_into)",
+], &[
+    // Version 3.
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
