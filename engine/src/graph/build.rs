@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, dispatch, encode, prefetch};
 
-use super::pool::{Entry, Fresh, Pool, Visited};
+use super::pool::{Entry, Floor, Fresh, Pool, Visited};
 use super::prune::select_diverse;
 use super::repair::{reachable, repair};
 use super::rng::Rng;
@@ -293,7 +293,7 @@ impl Builder<'_> {
             worker.visited.insert(node);
             worker.visited.insert(at.0);
             worker.pool.insert(Entry::new(at.1, at.0));
-            walk(&layer(l), &mut worker.pool, &mut worker.visited, &mut worker.fresh);
+            walk(&layer(l), &mut worker.pool, &mut worker.visited, &mut worker.fresh, Floor::NONE);
             let entries = worker.pool.entries();
             at = (entries[0].node(), entries[0].score());
             worker.near.clear();

@@ -40,6 +40,47 @@ impl Entry {
     }
 }
 
+/// The score below which a node is of no use, because enough better ones are known elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Floor(u32);
+
+impl Floor {
+    /// Every node may be of use.
+    pub(super) const NONE: Floor = Floor(u32::MAX);
+
+    #[inline(always)]
+    pub(super) fn is_above(self, entry: Entry) -> bool {
+        (entry.0 >> 32) as u32 > self.0
+    }
+
+    /// The score; `None`: there is no floor.
+    pub(super) fn score(self) -> Option<f32> {
+        (self.0 != u32::MAX).then(|| score_of(self.0))
+    }
+}
+
+/// Scores of the best nodes that the walks of one search have found in the spaces before. Together they need
+/// a pool no larger than one walk over all of these spaces would.
+#[derive(Debug, Default)]
+pub(super) struct Met(Vec<u32>);
+
+impl Met {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The score that a node has to have to be among the `width` best.
+    pub(super) fn floor(&self, width: usize) -> Floor {
+        self.0.get(width.max(1) - 1).map_or(Floor::NONE, |&rank| Floor(rank))
+    }
+
+    /// Takes in what a walk has found.
+    pub(super) fn add(&mut self, entries: impl Iterator<Item = Entry>) {
+        self.0.extend(entries.map(|entry| (entry.0 >> 32) as u32));
+        self.0.sort_unstable();
+    }
+}
+
 /// The `width` best nodes seen so far, best first. Replaces the two heaps of Algorithm 2: the queue's
 /// useful part is always a part of the result.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::vector::{Kernel, Task, dispatch};
 
 use super::build::{BuiltGraph, CodeTable, sort};
-use super::pool::{Entry, Fresh, Pool, Visited};
+use super::pool::{Entry, Floor, Fresh, Pool, Visited};
 use super::prune::select_diverse;
 use super::view::NO_LINK;
 use super::walk::{Layer, descend, walk};
@@ -233,7 +233,7 @@ impl Task for Orphans<'_> {
             visited.insert(entry);
             let around = Around { table, mending, kernel, node: orphan, inner: false };
             pool.insert(Entry::new(around.score(entry), entry));
-            walk(&around, &mut pool, &mut visited, &mut fresh);
+            walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
             let mut near: Vec<(f32, u32)> =
                 pool.entries().iter().map(|e| (table.distance(kernel, e.node(), orphan), e.node())).collect();
             sort(&mut near);
@@ -329,7 +329,7 @@ impl Task for Trials<'_> {
             visited.reset(table.len());
             visited.insert(at.0);
             pool.insert(Entry::new(at.1, at.0));
-            walk(&around, &mut pool, &mut visited, &mut fresh);
+            walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
             match learn {
                 Learn::Missed => {
                     if pool.entries()[0].score() < table.likeness(kernel, node, node) {

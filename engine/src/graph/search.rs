@@ -3,7 +3,7 @@
 
 use crate::vector::{Kernel, Probe, Scorer, Task, dispatch};
 
-use super::pool::Entry;
+use super::pool::{Entry, Floor};
 use super::query::{Accept, Effort, Found, Scratch, keep};
 use super::scan::scan;
 use super::view::{Above, Ground, View};
@@ -54,8 +54,9 @@ pub(crate) fn search<'v, E>(
     if want == 0 || nodes == 0 {
         return Ok(());
     }
-    // A pool with no room beyond what is wanted always ends within the error of the codes.
-    let mut width = width.max(want.saturating_add(want / 2));
+    // A pool with no room beyond what has to be right always ends within the error of the codes.
+    let mut width = width.max(sure.saturating_add(sure / 2)).max(want);
+    let floor = scratch.met.floor(width);
     let most = width.saturating_mul(MOST_WIDENING);
     if let Accept::Only(set) = accept {
         let owners = view.owners.ids.len();
@@ -73,7 +74,7 @@ pub(crate) fn search<'v, E>(
     while view.has_graph() && width.saturating_mul(SCORED_PER_WIDTH) < nodes {
         let scorer = probe.scorer(view.mean, &mut scratch.centre);
         let room = Room { pool: &mut scratch.pool, visited: &mut scratch.visited, fresh: &mut scratch.fresh };
-        let (scored, rows) = dispatch(Walk { view, scorer, width, room });
+        let (scored, rows) = dispatch(Walk { view, scorer, width, floor, room });
         effort.graph_searches += 1;
         effort.distances += scored;
         effort.bytes +=
@@ -91,16 +92,23 @@ pub(crate) fn search<'v, E>(
             effort,
             &vector,
         )?;
+        // The best of all spaces are found when what is left here is certainly none of them.
+        let most_left = pool.entries().last().map(|e| e.score() + scorer.likely_error(view.meta(e.node())));
+        let reached = floor.score().is_some_and(|floor| most_left.is_none_or(|most| most < floor));
         // Everything reachable was seen and it was not enough: only a scan can tell whether there is more.
-        if !pool.is_full() && found.len() < want {
+        if !reached && !pool.is_full() && found.len() < want {
             break;
         }
         let enough = match accept {
             Accept::All => found.len() >= want,
-            // Twice as many as wanted, so that the last one is not the worst of an almost empty pool.
-            _ => found.len() >= want && seen.accepted >= (2 * want).min(pool.entries().len()),
+            // Twice as many as have to be right, so that the last is not the worst of an almost empty pool.
+            _ => found.len() >= want && seen.accepted >= (2 * sure).min(pool.entries().len()),
         };
-        if enough && (!seen.saturated || width >= most) {
+        if reached || enough && (!seen.saturated || width >= most) {
+            let accepted = |e: &&Entry| {
+                matches!(accept, Accept::All) || view.owners.of(e.node()).any(|id| accept.accepts(id))
+            };
+            scratch.met.add(pool.entries().iter().filter(accepted).copied());
             out.extend_from_slice(found);
             return Ok(());
         }
@@ -148,6 +156,7 @@ struct Walk<'a> {
     view: &'a View<'a>,
     scorer: Scorer<'a>,
     width: usize,
+    floor: Floor,
     room: Room<'a>,
 }
 
@@ -178,7 +187,7 @@ impl Task for Walk<'_> {
         visited.reset(view.nodes as usize);
         visited.insert(node);
         pool.insert(Entry::new(super::walk::Layer::score(&ground, node), node));
-        let (walked, rows) = walk(&ground, pool, visited, fresh);
+        let (walked, rows) = walk(&ground, pool, visited, fresh, self.floor);
         (scored + walked, rows)
     }
 }

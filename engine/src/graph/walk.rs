@@ -1,6 +1,6 @@
 //! The traversal that building, repairing and searching share.
 
-use super::pool::{Entry, Fresh, Pool, Visited};
+use super::pool::{Entry, Floor, Fresh, Pool, Visited};
 
 /// How many codes ahead of the one being scored are fetched.
 const AHEAD: usize = 8;
@@ -8,6 +8,10 @@ const AHEAD: usize = 8;
 /// How many nodes are expanded at a time: the neighbours of the second are fetched while those of the first
 /// are scored, and few nodes are expanded that would not have been.
 pub(super) const ABREAST: u64 = 2;
+
+/// Places of the pool whose neighbours are looked at however bad they are: the way to better ones may lead
+/// through them.
+const LEAST: usize = 16;
 
 /// One layer of a graph as a walk sees it: links, and scores against the walk's target.
 pub(super) trait Layer {
@@ -24,13 +28,15 @@ pub(super) trait Layer {
 
 /// Beam search on one layer (Algorithm 2): fills `pool` with the best nodes it finds from those already
 /// in it, which have to be marked in `visited`. Every node is scored at most once, so the walk ends on any
-/// links. Returns the number of nodes scored and of rows read.
+/// links. Nodes below `floor` are followed only while they are among the [`LEAST`] best. Returns the number
+/// of nodes scored and of rows read.
 #[inline(always)]
 pub(super) fn walk<L: Layer>(
     layer: &L,
     pool: &mut Pool,
     visited: &mut Visited,
     fresh: &mut Fresh,
+    floor: Floor,
 ) -> (u64, u64) {
     let (mut scored, mut rows) = (0, 0);
     let mut at = 0;
@@ -38,6 +44,7 @@ pub(super) fn walk<L: Layer>(
         let (mut count, mut taken) = (0, 0);
         while taken < ABREAST
             && let Some(&entry) = pool.entries().get(at)
+            && (at < LEAST || !floor.is_above(entry))
         {
             if !entry.is_expanded() {
                 pool.expand(at);

@@ -94,6 +94,7 @@ impl Search<'_> {
         effort: &mut Effort,
     ) -> Result<Vec<Found>, Damage> {
         let mut found = Vec::new();
+        scratch.begin();
         for part in sealed {
             let Some(space) = part.loaded.segment.space(self.namespace.cast_unsigned(), self.kind) else {
                 continue;
