@@ -207,3 +207,25 @@ fn experience_here_decides_here() {
         assert!(after.iter().position(|id| *id == first).unwrap() > 1);
     }
 }
+
+/// Of a crowd that was tried in one situation, every memory is judged by what came of it, however many
+/// there are.
+#[test]
+fn a_crowd_tried_in_one_situation_is_judged_one_by_one() {
+    let store = Store::open(":memory:", Options::new(8)).unwrap();
+    let place = vectors(3, 1, 8).remove(0);
+    let crowd = fill(&store, &vec![place.clone(); 300]);
+    for (i, id) in crowd.iter().enumerate() {
+        let outcome = if i % 3 == 0 { Outcome::Success } else { Outcome::Failure };
+        for _ in 0..4 {
+            store.report(&Report::on_memory(*id, outcome).situation(place.clone())).unwrap();
+        }
+    }
+    let recall = store.recall(&Query::new(place).k(300)).unwrap();
+    assert_eq!(recall.hits.len(), 300);
+    for (place, hit) in recall.hits.iter().enumerate() {
+        let works = (hit.id.0 - crowd[0].0).is_multiple_of(3);
+        assert_eq!(works, place < 100, "what worked comes first");
+        assert_eq!(hit.probability() > 0.5, works);
+    }
+}

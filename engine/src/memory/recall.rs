@@ -224,7 +224,10 @@ fn search(
             )?);
         }
         neighbours.sort_unstable_by(Neighbour::order);
-        neighbours.truncate(NEIGHBOURS);
+        // All of a crowd at the edge counts, or none of it could be told from the rest.
+        if let Some(last) = neighbours.get(NEIGHBOURS - 1).map(|last| last.similarity) {
+            neighbours.truncate(neighbours.partition_point(|near| near.similarity >= last));
+        }
         for (memory, namespace) in nominate(&neighbours) {
             let ground = &grounds[namespace];
             if candidates.iter().any(|c| c.memory == memory) || !ground.accepts(memory, now) {
@@ -254,7 +257,8 @@ fn search(
         .fold((0.0, 0.0), |(s, f), ground| (s + ground.seen.overall.0, f + ground.seen.overall.1));
     let calibrators: Vec<Calibrator> = grounds.iter().map(|ground| ground.seen.calibrator).collect();
     let common = Grounds { memories, experiences, identical, overall, calibrators: &calibrators };
-    Ok(rank(&candidates, &neighbours, &common, most))
+    let record = |memory, namespace: usize| grounds[namespace].partition.tally(memory, now);
+    Ok(rank(&candidates, &neighbours, &common, most, record))
 }
 
 impl Ground {

@@ -17,9 +17,9 @@
 //! The memory's own vector is one pseudo-success at its own place; `EPSILON` is the sceptic. The
 //! score is relative to `top`, so it orders the hits of one recall and is no probability. The
 //! probability shown to users is a second step: the mean of a Beta distribution with these alpha and
-//! beta, faded by how far even the best point lies from the query, over a weak prior at the success
-//! rate of the namespace. Where nothing fits, the prior is all that is left. `calibration.rs` then
-//! holds that mean to what came of earlier promises.
+//! beta, and with the success rate of the memory in all situations as a weak witness, faded by how far even
+//! the best point lies from the query, over a weak prior at the success rate of the namespace. Where nothing
+//! fits, the prior is all that is left. `calibration.rs` then holds that mean to what came of earlier promises.
 
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
@@ -48,6 +48,9 @@ const NEARLY_NORMAL: f64 = 1e5;
 const SUNK: f64 = 0.75;
 /// Pseudo-reports of the prior of the probability.
 const PRIOR: f64 = 0.25;
+/// Pseudo-reports that all reports on a memory, wherever they were made, are worth anywhere, at most: as
+/// much as its own words.
+const RECORD: f64 = KAPPA + EPSILON;
 
 /// A situation met before, in which the memory was used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -150,8 +153,6 @@ impl Judge {
     /// Judges a memory with this similarity to the query, used before in these situations
     /// (similarity and weights, nearest first).
     pub(crate) fn judge(&self, similarity: f32, nominated: bool, past: &[(f32, Weights)]) -> Judged {
-        let (wins, losses) = self.overall;
-        let prior = (wins + 1.0) / (wins + losses + 2.0);
         let own = KAPPA.ln() + (self.memories.place(similarity) - self.top) / BANDWIDTH;
         let (mut ln_alpha, mut ln_beta) = (own, EPSILON.ln());
         let mut evidence = Evidence {
@@ -181,12 +182,22 @@ impl Judge {
                 reports: weights.reports as u64,
             });
         }
+        Judged { ln_alpha, ln_beta, evidence }
+    }
+
+    /// The probability of success, given what all reports on the memory sum up to, wherever they were made.
+    pub(crate) fn promise(&self, judged: &mut Judged, record: Weights) {
+        let (wins, losses) = self.overall;
+        let prior = (wins + 1.0) / (wins + losses + 2.0);
+        let reports = record.successes + record.failures;
+        let weight = RECORD * reports / (reports + 1.0);
+        let rate = (record.successes + prior) / (reports + 1.0);
+        let evidence = &mut judged.evidence;
         let near = (self.nearness() / REACH).exp();
-        let alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes);
-        let beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures);
+        let alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes + weight * rate);
+        let beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures + weight * (1.0 - rate));
         evidence.strength = alpha + beta;
         evidence.mean = alpha / evidence.strength;
-        Judged { ln_alpha, ln_beta, evidence }
     }
 
     /// What the promise for a memory is made of; `ln_total` is the logarithm of the sum of the
@@ -263,6 +274,12 @@ mod tests {
         sums.into()
     }
 
+    fn promise(judge: &Judge, past: &[(f32, Weights)], record: Weights) -> Evidence {
+        let mut judged = judge.judge(0.8, false, past);
+        judge.promise(&mut judged, record);
+        judged.evidence
+    }
+
     #[test]
     fn the_score_is_the_formula() {
         let j = judge();
@@ -292,10 +309,11 @@ mod tests {
     #[test]
     fn near_evidence_moves_the_probability_and_narrows_its_interval() {
         let j = judge();
-        let none = j.judge(0.8, false, &[]).evidence;
-        let bad = j.judge(0.8, false, &[(0.8, reports(1, 9))]).evidence;
-        let good = j.judge(0.8, false, &[(0.8, reports(9, 1))]).evidence;
-        let better = j.judge(0.8, false, &[(0.8, reports(90, 10))]).evidence;
+        let promised = |past: &[(f32, Weights)]| promise(&j, past, Weights::default());
+        let none = promised(&[]);
+        let bad = promised(&[(0.8, reports(1, 9))]);
+        let good = promised(&[(0.8, reports(9, 1))]);
+        let better = promised(&[(0.8, reports(90, 10))]);
         assert!(bad.probability() < 0.35 && bad.probability() < none.probability());
         assert!(good.probability() > 0.8 && (better.probability() - 0.9).abs() < 0.02);
         let width = |e: &Evidence| e.interval(0.9).1 - e.interval(0.9).0;
@@ -309,8 +327,22 @@ mod tests {
         let mut j = judge();
         j.overall = (10.0, 90.0);
         j.identical = j.top + 40.0;
-        let lonely = j.judge(0.8, false, &[(0.8, reports(9, 0))]).evidence;
+        let lonely = promise(&j, &[(0.8, reports(9, 0))], reports(90, 0));
         assert!((lonely.probability() - 11.0 / 102.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_record_elsewhere_weighs_as_much_as_the_words() {
+        let mut j = judge();
+        (j.overall, j.identical) = ((50.0, 50.0), j.top);
+        let with = |record| promise(&j, &[], record).probability();
+        let none = with(Weights::default());
+        assert!(with(reports(0, 1)) < none && with(reports(0, 100)) < with(reports(0, 1)));
+        assert!(with(reports(100, 0)) > none);
+        // Own words 1.5 to 0.3, record 0 to 1.8, prior 0.125 to 0.125.
+        assert!((with(reports(0, 1_000_000)) - 1.625 / 3.85).abs() < 1e-3);
+        let near = promise(&j, &[(0.8, reports(900, 100))], reports(900, 100_000));
+        assert!((near.probability() - 0.9).abs() < 0.01, "what is near outweighs it");
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub(crate) fn rank(
     neighbours: &[Neighbour],
     grounds: &Grounds<'_>,
     k: usize,
+    record: impl Fn(u64, usize) -> Weights,
 ) -> Vec<Ranked> {
     let &Grounds { memories, experiences, identical, overall, calibrators } = grounds;
     let best_of = |places: &mut dyn Iterator<Item = f64>| places.fold(f64::NEG_INFINITY, f64::max);
@@ -118,13 +119,14 @@ pub(crate) fn rank(
     });
     let ln_total = judged.iter().fold(f64::NEG_INFINITY, |sum, (_, j)| ln_add(j.ln_alpha, sum));
     judged
-        .iter()
+        .iter_mut()
         .take(k)
         .map(|(c, j)| {
+            judge.promise(j, record(c.memory, c.namespace));
             let features = judge.features(j, ln_total);
             let mut evidence = j.evidence;
             evidence.calibrate(&calibrators[c.namespace], &features);
-            let &&Candidate { memory, namespace, similarity, .. } = c;
+            let &Candidate { memory, namespace, similarity, .. } = *c;
             Ranked { memory, namespace, similarity, score: j.score(), evidence, features }
         })
         .collect()
@@ -156,7 +158,7 @@ mod tests {
             overall: (3.0, 1.0),
             calibrators: &[Calibrator::IDENTITY],
         };
-        rank(candidates, neighbours, &grounds, usize::MAX)
+        rank(candidates, neighbours, &grounds, usize::MAX, |_, _| Weights::default())
     }
 
     fn order(candidates: &[Candidate], neighbours: &[Neighbour]) -> Vec<u64> {
