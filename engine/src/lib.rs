@@ -26,6 +26,7 @@
 
 mod clock;
 mod error;
+mod filter;
 mod graph;
 mod id;
 mod memory;
@@ -38,6 +39,7 @@ mod vector;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
+pub use filter::{FieldTest, Filter, Scalar, Span, Test};
 pub use id::{MemoryId, ReceiptId, ReportId};
 pub use memory::*;
 pub use outcome::{

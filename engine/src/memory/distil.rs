@@ -234,7 +234,7 @@ pub(crate) fn nearest(
         let Some(partition) = core.view.partition(&core.db, namespace)? else {
             return Ok(None);
         };
-        let kinds = partition.of_kind(&core.db, kind)?;
+        let (kinds, _) = partition.of_kind(&core.db, kind)?;
         let seen = partition.snapshot(core.now());
         let accept = |id: u64| kinds.contains(id) && !seen.expiring.contains_key(&id);
         match near(core, &seen, &probe, threshold, &accept) {

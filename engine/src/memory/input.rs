@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::filter::Filter;
 use crate::id::{MemoryId, ReceiptId};
 
 /// The namespace that is meant where none is named.
@@ -140,6 +141,7 @@ pub struct Query {
     pub(crate) k: usize,
     pub(crate) namespaces: Vec<String>,
     pub(crate) kind: Option<String>,
+    pub(crate) filter: Option<Filter>,
     pub(crate) receipt: bool,
     pub(crate) content: bool,
     pub(crate) width: usize,
@@ -159,6 +161,7 @@ impl Query {
             k: 10,
             namespaces: Vec::new(),
             kind: None,
+            filter: None,
             receipt: true,
             content: false,
             width: 0,
@@ -190,6 +193,13 @@ impl Query {
     /// Only memories of this kind.
     pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = Some(kind.into());
+        self
+    }
+
+    /// Only memories that this lets through: `k` of them wherever so many exist. What is known of other memories
+    /// counts for nothing here. A filter that is used again costs little: what it lets through is kept in mind.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 

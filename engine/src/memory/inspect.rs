@@ -11,8 +11,8 @@ use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots,
-    names, policies, principals, reports, standings,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, fields, forecasts, half_lives,
+    lots, names, policies, principals, reports, standings,
 };
 
 use super::core::Core;
@@ -183,6 +183,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             principals::check(conn),
             half_lives::all(conn).map(|_| Vec::new()),
             calibrators::check_all(conn),
+            fields::check_all(conn),
             forecasts::tallies(conn, None).map(|_| Vec::new()),
             audit::check_all(conn),
             policies::check_all(conn),

@@ -20,10 +20,11 @@ use crate::store::cells::{self, CellRow};
 use crate::store::changes::{self, Change, Op};
 use crate::store::lots;
 use crate::store::memories::{self, LIVE};
-use crate::store::{Db, aliases, shuffle, standings};
+use crate::store::{Condition, Db, aliases, shuffle, standings};
 use crate::vector::Metric;
 
 use super::barred::Barred;
+use super::filtered::{Filtered, Passed};
 use super::holdings::{Cell, Holdings, Scales};
 use super::points::{Fresh, Loaded, Sealed};
 use super::policy::Policy;
@@ -84,10 +85,7 @@ struct State {
     fresh_cells: Arc<Vec<Arc<Fresh>>>,
     holdings: Holdings,
     expiring: Arc<HashMap<u64, Timestamp>>,
-    /// Live memories by kind, for the kinds that were asked for.
-    kinds: HashMap<i64, Arc<RoaringTreemap>>,
-    /// Their cells.
-    kind_cells: HashMap<i64, Arc<RoaringTreemap>>,
+    filtered: Filtered,
     memory_sample: Sample,
     cell_sample: Sample,
     fitted: Option<Fitted>,
@@ -114,8 +112,7 @@ impl Partition {
             fresh_cells: Arc::default(),
             holdings: Holdings::new(Scales::load(conn)?),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
-            kinds: HashMap::new(),
-            kind_cells: HashMap::new(),
+            filtered: Filtered::default(),
             memory_sample: Sample::default(),
             cell_sample: Sample::default(),
             fitted: calibrators::load(conn, id)?,
@@ -202,32 +199,34 @@ impl Partition {
         self.state.read().policy.clone()
     }
 
-    /// The cells of the live memories of a kind, which are `memories`.
-    pub(crate) fn cells_of_kind(&self, kind: i64, memories: &RoaringTreemap) -> Arc<RoaringTreemap> {
-        if let Some(set) = self.state.read().kind_cells.get(&kind) {
-            return set.clone();
-        }
-        let mut state = self.state.write();
-        let owned = state.holdings.cells().filter(|(_, memory)| memories.contains(*memory));
-        let set: Arc<RoaringTreemap> = Arc::new(owned.map(|(id, _)| id).collect());
-        state.kind_cells.insert(kind, set.clone());
-        set
-    }
-
-    /// The live memories of a kind.
-    pub(crate) fn of_kind(&self, db: &Db, kind: i64) -> Result<Arc<RoaringTreemap>> {
-        if let Some(set) = self.state.read().kinds.get(&kind) {
-            return Ok(set.clone());
+    /// The live memories that a filter lets through, and their cells.
+    pub(crate) fn passing(
+        &self,
+        db: &Db,
+        key: &str,
+        condition: impl FnOnce(&Connection) -> Result<Condition>,
+    ) -> Result<Passed> {
+        if let Some(passed) = self.state.read().filtered.get(key) {
+            return Ok(passed);
         }
         db.read(|conn| {
+            let condition = condition(conn)?;
             // Under the lock, so that no change slips in between the reading and the keeping. A
             // connection is always taken before the lock, never after it.
             let mut state = self.state.write();
-            let set: Arc<RoaringTreemap> =
-                Arc::new(memories::of_kind(conn, self.id, kind)?.into_iter().collect());
-            state.kinds.insert(kind, set.clone());
-            Ok(set)
+            let State { filtered, holdings, .. } = &mut *state;
+            filtered.find(conn, self.id, (key, &condition), holdings.cells())
         })
+    }
+
+    /// The live memories of a kind, and their cells.
+    pub(crate) fn of_kind(&self, db: &Db, kind: i64) -> Result<Passed> {
+        self.passing(db, &format!("kind {kind}"), |_| Ok(Condition::kind(kind)))
+    }
+
+    /// Other fields are declared than before.
+    pub(crate) fn forget_filters(&self) {
+        self.state.write().filtered.clear();
     }
 
     /// Brings the namespace in step with changes that `conn` has seen, oldest first.
@@ -235,6 +234,7 @@ impl Partition {
         let mut state = self.state.write();
         let mut gone = Gone::default();
         let known = state.seq;
+        state.filtered.begin(changes.len());
         for change in changes.iter().filter(|change| change.seq > known) {
             state.apply(conn, (self.id, self.metric), change, &mut gone)?;
         }
@@ -329,7 +329,7 @@ impl State {
                         self.memory_sample.put((shuffle(row.id), id), fresh.row.vector());
                         Arc::make_mut(&mut self.fresh_memories).push(fresh);
                     }
-                    self.note_traits(id, row.kind, row.expires_at);
+                    self.note_traits(conn, id, row.kind, row.expires_at)?;
                 }
             }
             Op::Removed => {
@@ -338,9 +338,7 @@ impl State {
                 if self.expiring.contains_key(&id) {
                     Arc::make_mut(&mut self.expiring).remove(&id);
                 }
-                for set in self.kinds.values_mut().filter(|set| set.contains(id)) {
-                    Arc::make_mut(set).remove(id);
-                }
+                self.filtered.remove(id);
                 self.note_standing(id, StandingState::Active);
                 if !self.memory_sample.remove((shuffle(change.reference), id)) {
                     self.load_memory_sample(conn, namespace, metric)?;
@@ -348,7 +346,7 @@ impl State {
             }
             Op::Amended => {
                 if let Some(row) = live()? {
-                    self.note_traits(id, row.kind, row.expires_at);
+                    self.note_traits(conn, id, row.kind, row.expires_at)?;
                 }
             }
             Op::CellAdded | Op::CellChanged => {
@@ -361,9 +359,7 @@ impl State {
                 if self.barred.has_cell(id) {
                     Arc::make_mut(&mut self.barred).remove_cell(id);
                 }
-                for set in self.kind_cells.values_mut().filter(|set| set.contains(id)) {
-                    Arc::make_mut(set).remove(id);
-                }
+                self.filtered.remove_cell(id);
                 self.mask(SpaceKind::Experiences, id, change.seq);
                 gone.cells.insert(id, change.seq);
                 if shuffle.is_some_and(|shuffle| !self.cell_sample.remove((shuffle, id))) {
@@ -384,8 +380,13 @@ impl State {
                 for cell in cells::of_memory(conn, change.reference)? {
                     self.put_cell(conn, metric, &cell)?;
                 }
+                self.filtered.forget_cells();
             }
-            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
+            Op::NamespaceAdded
+            | Op::NamespaceDropped
+            | Op::TrustChanged
+            | Op::HalfLifeChanged
+            | Op::FieldsChanged => {}
         }
         Ok(())
     }
@@ -438,11 +439,7 @@ impl State {
             if barred.has(memory) { barred.add_cell(id) } else { barred.remove_cell(id) }
         }
         if is_new {
-            for (kind, set) in &mut self.kind_cells {
-                if self.kinds.get(kind).is_some_and(|memories| memories.contains(memory)) {
-                    Arc::make_mut(set).insert(id);
-                }
-            }
+            self.filtered.add_cell(id, memory);
             let fresh = fresh_cell(conn, metric, cell)?;
             if !is_mute {
                 self.cell_sample.put((cell.shuffle, id), fresh.row.vector());
@@ -472,20 +469,15 @@ impl State {
         }
     }
 
-    fn note_traits(&mut self, id: u64, kind: i64, expires_at: Option<Timestamp>) {
+    fn note_traits(
+        &mut self,
+        conn: &Connection,
+        id: u64,
+        kind: i64,
+        expires_at: Option<Timestamp>,
+    ) -> Result<()> {
         self.holdings.note_kind(id, kind);
-        for (known, set) in &mut self.kinds {
-            if set.contains(id) == (*known == kind) {
-                continue;
-            }
-            if *known == kind {
-                Arc::make_mut(set).insert(id);
-            } else {
-                Arc::make_mut(set).remove(id);
-            }
-            // Its cells change sides with it; they are gathered again when they are next asked for.
-            self.kind_cells.remove(known);
-        }
+        self.filtered.note(conn, id)?;
         if self.expiring.get(&id).copied() != expires_at {
             let expiring = Arc::make_mut(&mut self.expiring);
             match expires_at {
@@ -493,6 +485,7 @@ impl State {
                 None => expiring.remove(&id),
             };
         }
+        Ok(())
     }
 
     fn load_memory_sample(&mut self, conn: &Connection, namespace: i64, metric: Metric) -> Result<()> {

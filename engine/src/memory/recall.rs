@@ -6,12 +6,13 @@ use roaring::RoaringTreemap;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::graph::{Effort, Scratch, Want};
 use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Background, Calibrator, MIN_EXPERIENCES, NEIGHBOURS};
 use crate::rank::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};
 use crate::segment::SpaceKind;
-use crate::store::{Facts, HitFacts, Slip, memories, names};
+use crate::store::{Condition, Facts, HitFacts, Slip, memories, names};
 use crate::vector::{Metric, Probe};
 
 use super::chance::{self, Placed};
@@ -151,6 +152,13 @@ fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
             None => return Ok(Vec::new()),
         },
     };
+    let filter = query.filter.as_ref().map(|filter| {
+        let kind = query.kind.iter().map(|kind| Filter::kind(kind.clone()));
+        let filter = Filter::All(kind.chain([filter.clone()]).collect());
+        filter.check()?;
+        Ok::<_, Error>((filter.key()?, filter))
+    });
+    let filter = filter.transpose()?;
     let default = [DEFAULT_NAMESPACE.to_owned()];
     let mut wanted: Vec<&String> = if query.namespaces.is_empty() {
         default.iter().collect()
@@ -164,12 +172,11 @@ fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
         let Some(partition) = core.view.partition(&core.db, name)? else {
             continue;
         };
-        let only = match kind {
-            None => None,
-            Some(kind) => {
-                let memories = partition.of_kind(&core.db, kind)?;
-                let cells = partition.cells_of_kind(kind, &memories);
-                Some((memories, cells))
+        let only = match (kind, &filter) {
+            (None, None) => None,
+            (Some(kind), None) => Some(partition.of_kind(&core.db, kind)?),
+            (_, Some((key, filter))) => {
+                Some(partition.passing(&core.db, key, |conn| Condition::of(conn, filter))?)
             }
         };
         let seen = partition.snapshot(now);
@@ -287,7 +294,15 @@ impl Ground {
                 && (self.lifted || !self.seen.barred.has_cell(cell))
                 && self.only.as_ref().is_none_or(|(_, cells)| cells.contains(cell))
         };
+        let sifted: RoaringTreemap;
         let (fresh, among) = match (kind, &self.only) {
+            (SpaceKind::Memories, Some((memories, _)))
+                if (bars || !self.seen.expiring.is_empty()) && memories.len() <= MOST_SIFTED =>
+            {
+                // A small set is searched as one: sifted here, not point by point on the way.
+                sifted = memories.iter().filter(|id| self.accepts(*id, now)).collect();
+                (&self.seen.fresh_memories, Among::Set(&sifted))
+            }
             (SpaceKind::Memories, _) if bars || !self.seen.expiring.is_empty() => {
                 (&self.seen.fresh_memories, Among::Test(&accepted))
             }
@@ -361,6 +376,8 @@ impl Ground {
 /// Nearest points of either kind that a recall has to get right whatever the error of the codes. What
 /// lies beyond them and beyond the hits asked for is as good as a walk finds it.
 const SURE: usize = 10;
+/// Most memories a filter may let through for those that are kept from the hits to be taken out beforehand.
+const MOST_SIFTED: u64 = 4096;
 /// Points of experience that are looked at where many are as near as the last one considered.
 const MOST_TIED: usize = 1024;
 

@@ -235,6 +235,10 @@ impl View {
                     known.partitions.remove(&change.reference);
                 }
                 Op::TrustChanged | Op::HalfLifeChanged => rescale = true,
+                Op::FieldsChanged => {
+                    let known = self.known.read();
+                    known.partitions.values().for_each(|partition| partition.forget_filters());
+                }
                 _ => others.entry(change.namespace).or_default().push(*change),
             }
         }

@@ -16,7 +16,7 @@ pub(crate) enum Op {
     Moved = 2,
     /// A memory is no hit any more: forgotten, superseded or expired.
     Removed = 3,
-    /// Kind or expiry of a memory changed.
+    /// Kind, expiry or declared fields of a memory changed.
     Amended = 4,
     /// A cell came into being.
     CellAdded = 5,
@@ -40,6 +40,8 @@ pub(crate) enum Op {
     Standing = 21,
     /// The evidence on a memory counts for another one from now on, or for itself again.
     Aliased = 22,
+    /// A field was declared, or its declaration taken back (of namespace 0).
+    FieldsChanged = 45,
 }
 
 impl Op {
@@ -60,6 +62,7 @@ impl Op {
             Op::Policy,
             Op::Standing,
             Op::Aliased,
+            Op::FieldsChanged,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -8,6 +8,7 @@ use super::aliases;
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::fields;
 use super::half_lives;
 use super::names;
 use super::payload::{pack, unpack};
@@ -253,11 +254,12 @@ pub(crate) struct Amendment<'a> {
 
 /// Changes a memory that is not forgotten.
 pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>) -> Result<()> {
+    let mut refiled = false;
     if change.content.is_some() || change.metadata.is_some() {
         let (content, metadata, _) = payload(tx.conn, row.id)?
             .ok_or_else(|| Error::corrupt(format!("memory {} has lost its payload", row.id)))?;
         let metadata = change.metadata.unwrap_or(metadata.as_deref());
-        put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
+        refiled = put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
     }
     row.updated_at = tx.now;
     let before = row.kind;
@@ -267,7 +269,7 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
         put_vector(tx, row.id, vector)?;
         row.vector_seq = tx.change(Op::Moved, row.namespace, row.id)?;
     }
-    if change.kind.is_some() || change.expires_at.is_some() {
+    if change.kind.is_some() || change.expires_at.is_some() || refiled {
         tx.change(Op::Amended, row.namespace, row.id)?;
     }
     row.save(tx)?;
@@ -296,7 +298,7 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }
-    Ok(())
+    fields::forget(tx.conn, row.id)
 }
 
 /// Takes a live memory out of recall, whose evidence counts for another one from now on.
@@ -390,17 +392,6 @@ pub(crate) fn expiring(conn: &Connection, namespace: i64) -> Result<Vec<(u64, i6
     rows.map(|row| row.map(|(id, at)| (id.cast_unsigned(), at)).map_err(sql)).collect()
 }
 
-/// Ids of the live memories of one kind in a namespace.
-pub(crate) fn of_kind(conn: &Connection, namespace: i64, kind: i64) -> Result<Vec<u64>> {
-    let mut statement = conn
-        .prepare_cached(
-            "SELECT id FROM memories WHERE namespace = ?1 AND kind = ?2 AND status < 2 AND status = 0",
-        )
-        .map_err(sql)?;
-    let rows = statement.query_map([namespace, kind], |r| r.get::<_, i64>(0)).map_err(sql)?;
-    rows.map(|row| row.map(i64::cast_unsigned).map_err(sql)).collect()
-}
-
 /// Ids of the first `limit` live memories of a namespace in the order of their shuffle, and these.
 pub(crate) fn sample(conn: &Connection, namespace: i64, limit: usize) -> Result<Vec<(i64, i64)>> {
     let mut statement = conn
@@ -436,7 +427,9 @@ pub(crate) fn points_in(
     Ok(())
 }
 
-fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<()> {
+/// Returns whether any field of the metadata is declared.
+fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<bool> {
+    let filed = fields::put(tx.conn, id, metadata)?;
     let (content, metadata) = (pack(content), metadata.map(pack));
     let checksum = payload_sum(id, &content, metadata.as_deref()).finish();
     tx.conn
@@ -444,7 +437,7 @@ fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> R
             "INSERT OR REPLACE INTO payloads(memory, content, metadata, checksum) VALUES (?1, ?2, ?3, ?4)",
         )
         .and_then(|mut s| s.execute(params![id, content, metadata, checksum]))
-        .map(|_| ())
+        .map(|_| filed)
         .map_err(sql)
 }
 

@@ -13,6 +13,7 @@ mod connect;
 pub(crate) mod credit;
 mod db;
 pub(crate) mod experiences;
+pub(crate) mod fields;
 pub(crate) mod figures;
 pub(crate) mod forecasts;
 mod grid;
@@ -36,6 +37,7 @@ mod sum;
 
 pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use db::{Db, Tx, Wanted};
+pub(crate) use fields::Condition;
 pub(crate) use identity::Identity;
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;

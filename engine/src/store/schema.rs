@@ -20,6 +20,7 @@
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `aliases`: memories that were merged into others.
+//! - `fields`: declared fields of the metadata; `field_values`: what memories hold there, derived from the payloads.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -146,6 +147,7 @@ const STEPS: &[&[&str]] = &[&[
      CREATE INDEX aliases_merged_into ON aliases(merged_into)",
 ], &[
     // Version 3.
+        super::fields::TABLES,
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
