@@ -85,14 +85,16 @@ fn passes(filter: &Filter, m: &Known) -> bool {
         Filter::Created(Span { from, before }) => {
             from.is_none_or(|from| m.at >= from) && before.is_none_or(|before| m.at < before)
         }
-        Filter::Field(field) => scalars(&field.name).iter().any(|x| match &field.test {
-            Test::Equals(y) => same(x, &json(y)),
-            Test::OneOf(list) => list.iter().any(|y| same(x, &json(y))),
-            Test::Range { from, to } => {
-                within(x, from.as_ref().map(json).as_ref(), to.as_ref().map(json).as_ref())
-            }
-            _ => true,
-        }) != matches!(field.test, Test::Exists(false)),
+        Filter::Field(field) => {
+            scalars(&field.name).iter().any(|x| match &field.test {
+                Test::Equals(y) => same(x, &json(y)),
+                Test::OneOf(list) => list.iter().any(|y| same(x, &json(y))),
+                Test::Range { from, to } => {
+                    within(x, from.as_ref().map(json).as_ref(), to.as_ref().map(json).as_ref())
+                }
+                _ => true,
+            }) != matches!(field.test, Test::Exists(false))
+        }
         Filter::All(parts) => parts.iter().all(|part| passes(part, m)),
         Filter::Any(parts) => parts.iter().any(|part| passes(part, m)),
         Filter::Not(part) => !passes(part, m),
@@ -193,9 +195,10 @@ fn k_answers_come_whenever_k_exist() {
     });
     let mut far = vec![0; n];
     by_distance.iter().enumerate().for_each(|(place, i)| far[*i] = place);
-    let memories = points.iter().enumerate().map(|(i, v)| {
-        Memory::new("m", v.clone()).metadata(json!({"rank": (i * 7919) % n, "far": far[i]}))
-    });
+    let memories = points
+        .iter()
+        .enumerate()
+        .map(|(i, v)| Memory::new("m", v.clone()).metadata(json!({"rank": (i * 7919) % n, "far": far[i]})));
     let all = store.remember_many(memories.collect()).unwrap();
     store.seal().unwrap();
     for share in [10_000, 5000, 1000, 100, 20, 10, 1] {

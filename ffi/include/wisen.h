@@ -691,6 +691,14 @@ struct wisen_query {
      * (wisen_recall_warning()). 0: none.
      */
     size_t warnings;
+    /**
+     * Only memories that this lets through, `k` of them wherever so many exist. JSON: {"kind": "recipe"},
+     * {"author": "ann"}, {"created": {"from": t, "before": t}} (in microseconds since 1970),
+     * {"field": {"name": "lang", "equals": "rust"}} (or "one_of": [...], "range": {"from": 1, "to": 5},
+     * "exists": true) for fields declared with wisen_declare_field(), {"all": [...]}, {"any": [...]},
+     * {"not": {...}}. NULL: all.
+     */
+    struct wisen_text filter;
 };
 
 /**
@@ -2370,6 +2378,27 @@ wisen_status wisen_drop_namespace(struct wisen_store *store,
                                   size_t namespace_size,
                                   uint64_t *dropped,
                                   struct wisen_error **error);
+
+/**
+ * Declares a field of the metadata, by which recalls can then be filtered (wisen_query.filter): a name at
+ * its top, or a path into it ("a.b"). What the memories hold there is indexed, now and as they come. `*was_new`
+ * (may be NULL) becomes 1, or 0 if it was declared before. Any thread.
+ */
+wisen_status wisen_declare_field(struct wisen_store *store,
+                                 const char *field_name,
+                                 size_t field_size,
+                                 uint32_t *was_new,
+                                 struct wisen_error **error);
+
+/**
+ * Takes the declaration of a field back; the metadata stays. `*was_declared` (may be NULL) becomes 1, or 0
+ * if it was not. Any thread.
+ */
+wisen_status wisen_drop_field(struct wisen_store *store,
+                              const char *field_name,
+                              size_t field_size,
+                              uint32_t *was_declared,
+                              struct wisen_error **error);
 
 /**
  * Fills `*stats` with the figures of the store; `stats->struct_size` must be set, as

@@ -49,6 +49,7 @@ mod records;
 
 mod namespaces;
 
+mod fields;
 mod figures;
 
 mod uplift;

@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 use std::ptr;
 
-use wisen::Query;
+use wisen::{Filter, Query};
 
 use crate::call::{call_on, peek};
 use crate::error::{Fault, invalid, wisen_error};
@@ -59,6 +59,12 @@ pub struct wisen_query {
     /// Up to how many quarantined or retired memories to warn of, if they are among the `k` nearest
     /// (wisen_recall_warning()). 0: none.
     pub warnings: usize,
+    /// Only memories that this lets through, `k` of them wherever so many exist. JSON: {"kind": "recipe"},
+    /// {"author": "ann"}, {"created": {"from": t, "before": t}} (in microseconds since 1970),
+    /// {"field": {"name": "lang", "equals": "rust"}} (or "one_of": [...], "range": {"from": 1, "to": 5},
+    /// "exists": true) for fields declared with wisen_declare_field(), {"all": [...]}, {"any": [...]},
+    /// {"not": {...}}. NULL: all.
+    pub filter: wisen_text,
 }
 
 /// The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
@@ -94,6 +100,9 @@ impl Given<'_, wisen_query> {
         }
         if let Some(kind) = self.text("kind", |q| q.kind)? {
             query = query.kind(kind);
+        }
+        if let Some(filter) = self.text("filter", |q| q.filter)? {
+            query = query.filter(Filter::parse(filter)?);
         }
         if let Some(seed) = self.value("seed", |q| q.seed)? {
             query = query.seed(seed);

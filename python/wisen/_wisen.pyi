@@ -130,6 +130,7 @@ class Store:
         k: int = 10,
         namespace: str | Iterable[str] = "default",
         kind: str | None = None,
+        filter: Mapping[str, Any] | None = None,
         receipt: bool = True,
         content: bool = False,
         width: int = 0,
@@ -138,6 +139,9 @@ class Store:
         seed: int | None = None,
         warnings: int = 0,
     ) -> Recall: ...
+    def declare_field(self, name: str) -> bool: ...
+    def drop_field(self, name: str) -> bool: ...
+    def fields(self) -> list[str]: ...
     def report(
         self,
         receipt: str | Recall,

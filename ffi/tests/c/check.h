@@ -50,6 +50,7 @@ void test_distil(const char *folder);
 void test_explore(const char *folder);
 void test_figures(const char *folder);
 void test_calibration(const char *folder);
+void test_filters(const char *folder);
 void test_records(const char *folder);
 void test_arguments(const char *folder);
 void test_open(const char *folder);

@@ -104,6 +104,7 @@ int main(int count, char **arguments) {
     test_explore(arguments[1]);
     test_figures(arguments[1]);
     test_calibration(arguments[1]);
+    test_filters(arguments[1]);
     test_records(arguments[1]);
     test_arguments(arguments[1]);
     test_open(arguments[1]);

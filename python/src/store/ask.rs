@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use wisen::Query;
+use wisen::{Filter, Query};
 
 use crate::convert::{Arg, Given, count, flag, number, optional_text, text, whole};
+use crate::errors::call;
+use crate::metadata;
 use crate::recall::Recall;
 use crate::store::Store;
 use crate::vectors::{members, vector};
@@ -21,6 +23,11 @@ impl Store {
     ///     k: How many hits at most, 0 or greater.
     ///     namespace: A namespace, or a sequence of them; one that does not exist holds nothing.
     ///     kind: Only memories of this kind.
+    ///     filter: Only memories that this lets through, `k` of them wherever so many exist. A dict:
+    ///         `{"kind": "recipe"}`, `{"author": "ann"}`, `{"created": {"from": t, "before": t}}` (in
+    ///         microseconds since 1970), `{"field": {"name": "lang", "equals": "rust"}}` (or
+    ///         `"one_of": [...]`, `"range": {"from": 1, "to": 5}`, `"exists": True`) for fields declared with
+    ///         `declare_field`, `{"all": [...]}`, `{"any": [...]}`, `{"not": {...}}`.
     ///     receipt: Whether the recall can be reported on.
     ///     content: Whether hits carry content and metadata; without, fewer bytes are read.
     ///     width: Width (ef) of the graph search; 0: that of the store.
@@ -42,10 +49,10 @@ impl Store {
     ///     InvalidArgumentError: An argument is outside its range.
     ///     ClosedError: The store is closed.
     #[pyo3(
-        signature = (vector, *, text=None, k=None, namespace=None, kind=None, receipt=None,
+        signature = (vector, *, text=None, k=None, namespace=None, kind=None, filter=None, receipt=None,
                      content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None),
         text_signature = "($self, vector, *, text=None, k=10, namespace='default', kind=None, \
-            receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
+            filter=None, receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
             warnings=0)"
     )]
     fn recall<'py>(
@@ -56,6 +63,7 @@ impl Store {
         k: Given<'_, 'py>,
         namespace: Given<'_, 'py>,
         kind: Given<'_, 'py>,
+        filter: Given<'_, 'py>,
         receipt: Given<'_, 'py>,
         content: Given<'_, 'py>,
         width: Given<'_, 'py>,
@@ -83,6 +91,12 @@ impl Store {
         }
         if let Some(kind) = optional_text(kind, "kind")? {
             query = query.kind(kind);
+        }
+        if let Some(filter) = filter {
+            let given = metadata::from_py(filter, Arg::new("filter"))?;
+            if !given.is_null() {
+                query = query.filter(call(py, || Filter::parse(&given.to_string()))?);
+            }
         }
         if let Some(width) = width {
             query = query.width(count(width, Arg::new("width"))?);

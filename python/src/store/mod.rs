@@ -1,9 +1,10 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
-//! trusting, governing, browsing, measuring; what
+//! trusting, governing, browsing, declaring fields, measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
+mod fields;
 mod govern;
 mod handle;
 mod measure;
