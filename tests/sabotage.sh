@@ -41,6 +41,8 @@ keep_halves life a_batch_is_stored_whole_or_not_at_all
 tell_nobody processes a_report_is_visible_to_the_next_recall_of_any_process
 rows_unchecked database a_flipped_bit_in_a_row_is_noticed
 unnoticed_loss database an_older_copy_is_noticed
+backups_unchecked backup a_damaged_backup_is_refused
+one_life backup files_of_another_life_do_no_harm
 '
 
 unset WISEN_SABOTAGE

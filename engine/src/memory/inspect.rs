@@ -12,13 +12,16 @@ use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots,
-    names, policies, principals, reports, standings,
+    names, policies, principals, reports, standings, tables,
 };
 
 use super::core::Core;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::recall::parse_metadata;
 use super::seal;
+
+/// Dangling references that are named one by one.
+const MOST_REFERENCES: usize = 100;
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
@@ -171,30 +174,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     for (name, fault) in core.view.condemned() {
         found.faults.push(format!("segment {name} was set aside: {fault}"));
     }
-    core.db.snapshot(|conn| {
-        verify_memories(conn, &mut found)?;
-        verify_merged(conn, &mut found)?;
-        match reports::check_all(conn) {
-            Ok(reports) => found.reports = reports,
-            Err(error) => found.faults.push(error.to_string()),
-        }
-        for checked in [
-            check_grounds(conn),
-            principals::check(conn),
-            half_lives::all(conn).map(|_| Vec::new()),
-            calibrators::check_all(conn),
-            forecasts::tallies(conn, None).map(|_| Vec::new()),
-            audit::check_all(conn),
-            policies::check_all(conn),
-            standings::check_all(conn),
-        ] {
-            match checked {
-                Ok(faults) => found.faults.extend(faults),
-                Err(error) => found.faults.push(error.to_string()),
-            }
-        }
-        verify_cells(conn, &mut found)
-    })?;
+    core.db.snapshot(|conn| verify_rows(conn, &mut found))?;
     for loaded in core.view.segments().iter() {
         let report = segment::verify(&loaded.segment);
         found.segments += 1;
@@ -213,6 +193,33 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
         }
     }
     Ok(found)
+}
+
+/// Checks every row of every table: checksums, payloads, references, and what is derived from others.
+pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result<()> {
+    verify_memories(conn, found)?;
+    verify_merged(conn, found)?;
+    match reports::check_all(conn) {
+        Ok(reports) => found.reports = reports,
+        Err(error) => found.faults.push(error.to_string()),
+    }
+    for checked in [
+        check_grounds(conn),
+        principals::check(conn),
+        half_lives::all(conn).map(|_| Vec::new()),
+        calibrators::check_all(conn),
+        forecasts::tallies(conn, None).map(|_| Vec::new()),
+        audit::check_all(conn),
+        policies::check_all(conn),
+        standings::check_all(conn),
+        tables::check_references(conn, MOST_REFERENCES),
+    ] {
+        match checked {
+            Ok(faults) => found.faults.extend(faults),
+            Err(error) => found.faults.push(error.to_string()),
+        }
+    }
+    verify_cells(conn, found)
 }
 
 fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod backup;
 mod barred;
 mod calibrate;
 mod chance;
@@ -18,6 +19,7 @@ mod open;
 mod options;
 mod output;
 mod partition;
+mod place;
 mod points;
 mod policy;
 mod principals;

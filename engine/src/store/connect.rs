@@ -79,25 +79,26 @@ fn is_read_only_media(dir: &Path) -> bool {
 }
 
 pub(super) fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
-    let file = dir.join("memory.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> Result<Connection> {
-        let conn = if immutable {
-            let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
-        } else {
-            Connection::open_with_flags(&file, flags).map_err(sql)?
-        };
-        prepare(&conn, busy)?;
-        // Touches the file, so that what cannot be read fails here.
-        conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
-        Ok(conn)
-    };
-    open().map_err(|e| located(e, dir))
+    open_file(&dir.join("memory.db"), immutable, busy).map_err(|e| located(e, dir))
 }
 
-fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
+/// Opens a database for reading. `immutable`: nobody writes to it, and SQLite puts no files beside it.
+pub(super) fn open_file(file: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = if immutable {
+        let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
+    } else {
+        Connection::open_with_flags(file, flags).map_err(sql)?
+    };
+    prepare(&conn, busy)?;
+    // Touches the file, so that what cannot be read fails here.
+    conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
+    Ok(conn)
+}
+
+pub(super) fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
     conn.busy_timeout(busy).map_err(sql)?;
     // Room for all of them: preparing one costs as much as running it ten times. Plans must not depend on
     // what is bound, or they are made anew with each binding.

@@ -5,6 +5,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod audit;
+pub(crate) mod backup;
 mod bound;
 pub(crate) mod calibrators;
 pub(crate) mod cells;
@@ -33,6 +34,7 @@ mod schema;
 mod slip;
 pub(crate) mod standings;
 mod sum;
+pub(crate) mod tables;
 
 pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use db::{Db, Tx, Wanted};
