@@ -13,6 +13,7 @@ pub(crate) mod changes;
 mod connect;
 pub(crate) mod credit;
 mod db;
+pub(crate) mod erase;
 pub(crate) mod experiences;
 pub(crate) mod figures;
 pub(crate) mod forecasts;

@@ -214,6 +214,17 @@ impl Row {
             .map_err(sql)
     }
 
+    /// Takes the note and the situation out of a row.
+    pub(super) fn erase(&mut self, tx: &Tx<'_>, note: bool, situation: bool) -> Result<()> {
+        self.note = self.note.take().filter(|_| !note);
+        self.situation = self.situation.filter(|_| !situation);
+        tx.conn
+            .prepare_cached("UPDATE reports SET note = ?2, situation = ?3, checksum = ?4 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![self.id, self.note, self.situation, self.sum()]))
+            .map(|_| ())
+            .map_err(sql)
+    }
+
     /// Writes what may change of a row: whether it waits, and whether it was retracted.
     pub(super) fn save(&self, tx: &Tx<'_>) -> Result<()> {
         tx.conn
