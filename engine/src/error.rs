@@ -182,7 +182,7 @@ pub enum Error {
         known: i64,
     },
     /// The database is damaged.
-    #[error("the store is damaged: {what}; run `wisen verify` for the extent and restore a backup")]
+    #[error("the store is damaged: {what}; run `wisen verify --full` for the extent and restore a backup")]
     Corrupt {
         /// Which record or file, and how it is damaged.
         what: String,

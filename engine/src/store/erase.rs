@@ -79,14 +79,15 @@ pub(crate) fn erase(tx: &mut Tx<'_>, row: MemoryRow, traces: &Traces) -> Result<
     }
     clean_reports(tx, traces, &same)?;
     erase_texts(tx, &|text| traces.speak_in(text))?;
-    if !crate::sabotage::on("situations_stay") {
-        drop_situations(tx)?;
-    }
+    drop_situations(tx)?;
     Ok(was_there)
 }
 
 /// Deletes the situations that nothing refers to.
 pub(crate) fn drop_situations(tx: &Tx<'_>) -> Result<()> {
+    if crate::sabotage::on("situations_stay") {
+        return Ok(());
+    }
     tx.conn
         .execute(
             "DELETE FROM situations WHERE id NOT IN (

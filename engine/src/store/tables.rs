@@ -201,7 +201,8 @@ pub(crate) fn check_references(conn: &Connection, most: usize) -> Result<Vec<Str
             let (_, order) = columns(conn, table.name)?;
             let first = order.split(", ").next().unwrap_or("rowid").to_owned();
             let text = format!(
-                "SELECT CAST({first} AS TEXT), CAST({column} AS TEXT) FROM {name} AS one
+                "SELECT CASE typeof({first}) WHEN 'blob' THEN hex({first}) ELSE CAST({first} AS TEXT) END,
+                   CAST({column} AS TEXT) FROM {name} AS one
                  WHERE {which} AND {column} IS NOT NULL
                    AND NOT EXISTS (SELECT 1 FROM {other} WHERE {other}.{key} = one.{column})
                  ORDER BY 1 LIMIT ?1",
