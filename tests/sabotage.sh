@@ -46,6 +46,7 @@ backups_unchecked backup a_damaged_backup_is_refused
 free_pages_stay erase what_is_erased_is_in_no_byte_of_any_file
 situations_stay erase what_is_erased_is_in_no_byte_of_any_file
 miss_thinned compact compaction_drops_what_is_dead_and_nothing_else
+imports_unchecked transfer a_malformed_line_is_named
 one_life backup files_of_another_life_do_no_harm
 '
 

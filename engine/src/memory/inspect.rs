@@ -294,8 +294,10 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
         Ok(reports) => found.reports = reports,
         Err(error) => found.faults.push(sentence(error)),
     }
+    let grounds = check_grounds(conn);
+    let summable = matches!(&grounds, Ok(faults) if faults.is_empty());
     for checked in [
-        check_grounds(conn),
+        grounds,
         principals::check(conn),
         half_lives::all(conn).map(|_| Vec::new()),
         calibrators::check_all(conn),
@@ -310,7 +312,10 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
             Err(error) => found.faults.push(sentence(error)),
         }
     }
-    verify_cells(conn, found)
+    if summable {
+        verify_cells(conn, found)?;
+    }
+    Ok(())
 }
 
 /// What is wrong, without what to do about it.

@@ -32,6 +32,7 @@ mod sample;
 mod seal;
 mod standing;
 mod store;
+mod transfer;
 mod trial;
 mod uplift;
 mod view;

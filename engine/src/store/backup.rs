@@ -38,7 +38,16 @@ pub(crate) fn copy_to(conn: &Connection, file: &Path) -> Result<()> {
 
 /// Opens a copy that nobody else knows of for writing.
 pub(crate) fn open_copy(file: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    open(file, OpenFlags::empty())
+}
+
+/// Creates a database that nobody else knows of.
+pub(crate) fn open_new(file: &Path) -> Result<Connection> {
+    open(file, OpenFlags::SQLITE_OPEN_CREATE)
+}
+
+fn open(file: &Path, more: OpenFlags) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let conn = Connection::open_with_flags(file, flags).map_err(sql)?;
     prepare(&conn, WAIT)?;
     // Not synced here: whoever gives the file its name does that.

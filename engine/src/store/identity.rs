@@ -118,6 +118,14 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
     Ok(Some((identity, version)))
 }
 
+/// Checks that a database says what a store is, and these settings.
+pub(crate) fn check_identity(conn: &Connection, metric: &str, dimension: usize) -> Result<()> {
+    match read(conn, Path::new("memory.db"))? {
+        Some((identity, _)) if identity.metric == metric && identity.dimension == dimension => Ok(()),
+        _ => Err(Error::corrupt("table meta says otherwise than the first line")),
+    }
+}
+
 /// The id of a store in the life that began with this lineage; 0: its first.
 fn in_life(store_id: [u8; 16], lineage: i64) -> [u8; 16] {
     if lineage == 0 || crate::sabotage::on("one_life") {

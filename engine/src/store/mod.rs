@@ -15,6 +15,7 @@ pub(crate) mod credit;
 mod db;
 pub(crate) mod erase;
 pub(crate) mod experiences;
+pub(crate) mod export;
 pub(crate) mod figures;
 pub(crate) mod forecasts;
 mod grid;
@@ -39,7 +40,7 @@ pub(crate) mod tables;
 
 pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use db::{Db, Tx, Wanted};
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, check_identity};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;
 pub(crate) use receipts::Receipts;

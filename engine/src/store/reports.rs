@@ -141,6 +141,23 @@ impl Row {
         condition: &str,
         value: impl rusqlite::ToSql,
     ) -> Result<Vec<Row>> {
+        let rows = Self::load_unchecked(conn, condition, value)?;
+        rows.into_iter()
+            .map(|(row, checksum)| {
+                if row.sum() == checksum {
+                    Ok(row)
+                } else {
+                    Err(Error::corrupt(format!("row {} of table reports does not match its checksum", row.id)))
+                }
+            })
+            .collect()
+    }
+
+    fn load_unchecked(
+        conn: &Connection,
+        condition: &str,
+        value: impl rusqlite::ToSql,
+    ) -> Result<Vec<(Row, i64)>> {
         let mut statement = conn
             .prepare_cached(&format!("SELECT {COLUMNS} FROM reports WHERE {condition} ORDER BY id"))
             .map_err(sql)?;
@@ -172,11 +189,7 @@ impl Row {
             let (mut row, used, standing, checksum) = row.map_err(sql)?;
             row.standing = Standing::from_number(standing)?;
             row.used = decode_ids(&used)?;
-            if row.sum() == checksum {
-                Ok(row)
-            } else {
-                Err(Error::corrupt(format!("row {} of table reports does not match its checksum", row.id)))
-            }
+            Ok((row, checksum))
         })
         .collect()
     }
@@ -233,6 +246,16 @@ impl Row {
             .map(|_| ())
             .map_err(sql)
     }
+}
+
+/// Computes the checksums of all rows anew, where they come from elsewhere.
+pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
+    for (row, _) in Row::load_unchecked(conn, "?1 = 1", 1)? {
+        conn.prepare_cached("UPDATE reports SET checksum = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute([row.id, row.sum()]))
+            .map_err(sql)?;
+    }
+    Ok(())
 }
 
 /// The id that the next report gets. None is given out twice.

@@ -129,7 +129,7 @@ pub(crate) fn columns(conn: &Connection, table: &str) -> Result<(Vec<String>, St
     key.sort_by_key(|(_, pk)| *pk);
     let order: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
     let order = match order.as_slice() {
-        [] => "rowid".to_owned(),
+        [] => columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
         names => names.join(", "),
     };
     Ok((columns.into_iter().map(|(name, _)| name).collect(), order))
