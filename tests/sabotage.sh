@@ -47,6 +47,9 @@ free_pages_stay erase what_is_erased_is_in_no_byte_of_any_file
 situations_stay erase what_is_erased_is_in_no_byte_of_any_file
 miss_thinned compact compaction_drops_what_is_dead_and_nothing_else
 imports_unchecked transfer a_malformed_line_is_named
+silent log what_is_set_aside_is_told
+nameless processes whoever_writes_is_waited_for_and_named
+half_files full a_full_disk_gets_no_half_backup
 one_life backup files_of_another_life_do_no_harm
 '
 

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use crate::notice;
 use crate::segment::{Expect, Segment};
 use crate::store::changes::{self, Op};
 use crate::store::registry::{self, SegmentRow};
@@ -205,7 +206,10 @@ impl View {
         if !registered {
             return Ok(());
         }
-        self.condemned.lock().entry(name.to_owned()).or_insert_with(|| fault.to_owned());
+        self.condemned.lock().entry(name.to_owned()).or_insert_with(|| {
+            notice::warn(format_args!("segment {name} is set aside and will be built anew: {fault}"));
+            fault.to_owned()
+        });
         if db.is_read_only() {
             return Ok(());
         }

@@ -29,7 +29,13 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
             Ok(conn) => Ok((conn, false)),
             // On read-only media nobody can be writing, so SQLite needs none of its own files beside
             // the database, which such media would not let it create.
-            Err(_) if is_read_only_media(dir) && !dir.join("memory.db-wal").exists() => {
+            Err(_) if is_read_only_media(dir) => {
+                // Its size is asked of the folder: no one but SQLite opens it.
+                if std::fs::metadata(dir.join("memory.db-wal")).is_ok_and(|log| log.len() > 0) {
+                    let why = "it lies on read-only media with its write-ahead log, which cannot be read there: \
+                               close a store before it is put there, or open a copy of it elsewhere";
+                    return Err(Error::ReadOnly { path: dir.to_owned(), why: why.to_owned() });
+                }
                 Ok((open_reader(dir, true, wanted.busy)?, true))
             }
             Err(error) => Err(error),

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode as Sqlite};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::notice;
 use crate::segment::Control;
 
 use super::changes::{self, Op};
@@ -291,6 +292,7 @@ impl Db {
         let present = self.read(changes::last_seq)?;
         if !(0..present.saturating_add(MOST_LOST)).contains(&acknowledged) {
             // No store can have lost so much: the word itself is damaged.
+            notice::warn("the control file was damaged and is set right");
             self.control.word(SEQ_WORD).store(present.cast_unsigned(), Release);
             return self.write(now, |tx| identity::set_meta(tx.conn, "control_damaged_at", now));
         }
@@ -302,6 +304,7 @@ impl Db {
             // Read again under the write lock: another process may just have committed.
             let lost = if crate::sabotage::on("unnoticed_loss") { 0 } else { self.acknowledged() - tx.seq };
             if lost > 0 {
+                notice::warn(format_args!("{lost} acknowledged changes are missing from memory.db"));
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
                 identity::set_meta(tx.conn, "lost_changes", before.saturating_add(lost))?;
                 tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
@@ -325,7 +328,7 @@ impl Db {
         match sql(error) {
             Error::Busy { .. } => {
                 let pid = self.control.word(WRITER_WORD).load(Acquire);
-                let holder = if pid == 0 { "another process".to_owned() } else { format!("process {pid}") };
+                let holder = if pid == 0 || crate::sabotage::on("nameless") { "another process".to_owned() } else { format!("process {pid}") };
                 Error::Busy { holder, waited_ms: self.busy.as_millis() as u64 }
             }
             other => located(other, &self.path()),

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
+use crate::notice;
 
 use super::connect::write_ahead;
 use super::db::{sql, truncate_log, vacuum};
@@ -267,6 +268,7 @@ fn named(file: &Path, end: &str) -> PathBuf {
 
 /// Puts a damaged file aside and begins a new one. Its log goes: it would be played into the new file.
 fn begin_anew(file: &Path, busy: Duration) -> Result<Connection> {
+    notice::warn("receipts.db is damaged: it is put aside and begun anew");
     for path in [named(file, "-wal"), named(file, "-shm")] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
