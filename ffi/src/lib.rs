@@ -56,3 +56,5 @@ mod uplift;
 mod window;
 
 mod calibration;
+
+mod keep;
