@@ -195,7 +195,11 @@ fn a_damaged_backup_is_refused() {
         drop(conn);
         let error = Store::restore(place.at("damaged"), place.at("restored")).unwrap_err();
         assert_eq!(error.code(), ErrorCode::BadBackup, "{change}: {error}");
-        assert!(error.to_string().contains(change.split(' ').nth(if change.starts_with('U') { 1 } else { 2 }).unwrap()));
+        assert!(
+            error
+                .to_string()
+                .contains(change.split(' ').nth(if change.starts_with('U') { 1 } else { 2 }).unwrap())
+        );
     }
     // A database in use is no backup, nor is anything else.
     let live = Store::restore(place.store().join("memory.db"), place.at("restored")).unwrap_err();

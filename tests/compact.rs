@@ -15,7 +15,8 @@ fn child() {
         "write" => {
             for i in 0.. {
                 let seed = part.number + i;
-                let id = store.remember(Memory::new(seed.to_string(), vectors(seed, 1, 16).remove(0))).unwrap();
+                let id =
+                    store.remember(Memory::new(seed.to_string(), vectors(seed, 1, 16).remove(0))).unwrap();
                 let recall = store.recall(&Query::new(vectors(seed, 1, 16).remove(0)).k(2)).unwrap();
                 store.report(&Report::on(recall.receipt.unwrap(), Outcome::Success).used(id)).unwrap();
                 child::say(id);

@@ -204,7 +204,11 @@ fn what_does_not_fit_together_is_noticed() {
         ("DELETE FROM kinds WHERE id = 1", "its kind 1 is not in table kinds", false),
         ("UPDATE namespaces SET memories = 49", "row 1 of table namespaces counts 49", true),
         ("DELETE FROM vectors WHERE memory = 7", "table vectors has 49 rows for 50 memories", true),
-        ("INSERT INTO payloads SELECT 99, content, NULL, 1 FROM payloads LIMIT 1", "memory 99 is not in table memories", true),
+        (
+            "INSERT INTO payloads SELECT 99, content, NULL, 1 FROM payloads LIMIT 1",
+            "memory 99 is not in table memories",
+            true,
+        ),
         ("DELETE FROM situations WHERE id = 3", "its situation 3 is not in table situations", false),
         ("DELETE FROM reports WHERE id = 4", "its report 4 is not in table reports", false),
         ("DELETE FROM cells WHERE id = 2", "has reports in", false),
@@ -241,16 +245,12 @@ fn a_segment_that_differs_from_its_rows_is_noticed() {
     // The row of a vector, changed together with its checksum.
     let vector = vectors(9, 1, 16).remove(0);
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-    let sum = [
-        b"vectorsi".as_slice(),
-        &7_i64.to_le_bytes(),
-        b"b",
-        &(bytes.len() as u64).to_le_bytes(),
-        &bytes,
-    ];
+    let sum =
+        [b"vectorsi".as_slice(), &7_i64.to_le_bytes(), b"b", &(bytes.len() as u64).to_le_bytes(), &bytes];
     let sum = xxhash_rust::xxh3::xxh3_64(&sum.concat()).cast_signed();
     let conn = Connection::open(place.store().join("memory.db")).unwrap();
-    let changed = conn.execute("UPDATE vectors SET vector = ?1, checksum = ?2 WHERE memory = 7", (bytes, sum));
+    let changed =
+        conn.execute("UPDATE vectors SET vector = ?1, checksum = ?2 WHERE memory = 7", (bytes, sum));
     assert_eq!(changed.unwrap(), 1);
     drop(conn);
     let store = place.open(Options::existing());

@@ -47,7 +47,10 @@ fn finds(folder: &Path, needles: &Needles) -> Vec<String> {
     let mut found = Vec::new();
     let mut look = |place: String, hay: &[u8]| {
         found.extend(
-            needles.iter().filter(|(_, bytes)| holds(hay, bytes)).map(|(name, _)| format!("{name} in {place}")),
+            needles
+                .iter()
+                .filter(|(_, bytes)| holds(hay, bytes))
+                .map(|(name, _)| format!("{name} in {place}")),
         );
     };
     let mut folders = vec![folder.to_owned()];
@@ -65,7 +68,8 @@ fn finds(folder: &Path, needles: &Needles) -> Vec<String> {
         let conn =
             Connection::open_with_flags(folder.join(database), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
-        let names: Vec<String> = names.query_map([], |r| r.get(0)).unwrap().map(|name| name.unwrap()).collect();
+        let names: Vec<String> =
+            names.query_map([], |r| r.get(0)).unwrap().map(|name| name.unwrap()).collect();
         for name in names {
             let mut statement = conn.prepare(&format!("SELECT * FROM {name}")).unwrap();
             let columns = statement.column_count();
@@ -157,8 +161,13 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
         }
         store.update(canary, Update::new().content(&content)).unwrap();
         // Wherever it can get to.
-        store.report(&Report::on_memory(canary, outcome(&mut rng)).note(format!("I like {content}"))).unwrap();
-        store.report(&Report::on_memory(all[0], Outcome::Success).situation(vector.clone())).map(|_| ()).unwrap_or(());
+        store
+            .report(&Report::on_memory(canary, outcome(&mut rng)).note(format!("I like {content}")))
+            .unwrap();
+        store
+            .report(&Report::on_memory(all[0], Outcome::Success).situation(vector.clone()))
+            .map(|_| ())
+            .unwrap_or(());
         for round in 0..4 {
             let recall = store.recall(&Query::new(vector.clone()).k(5).text(&content)).unwrap();
             let other = recall.hits.iter().find(|hit| hit.id != canary);
@@ -171,7 +180,9 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
         }
         let near = vector.iter().map(|x| x + 0.01 * (rng.f32() - 0.5)).collect::<Vec<_>>();
         let quoting = store.recall(&Query::new(near).k(3).text(format!("about {content}?"))).unwrap();
-        store.report(&Report::on(quoting.receipt.unwrap(), Outcome::Success).used(quoting.hits[0].id)).unwrap();
+        store
+            .report(&Report::on(quoting.receipt.unwrap(), Outcome::Success).used(quoting.hits[0].id))
+            .unwrap();
         (0..rng.usize(..30)).for_each(|_| anything(&store, &mut rng, &mut all));
         if trial % 5 == 0 {
             // A twin that is merged into it goes with it.

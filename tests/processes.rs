@@ -305,9 +305,15 @@ fn no_file_handle_left_is_a_typed_error() {
     let said = child::run("no files left", &place.store(), 0);
     let [told, goes_on] = said.as_slice() else { panic!("{said:?}") };
     assert_eq!(goes_on, "true");
-    for (call, may) in
-        [("remember", "None"), ("recall", "None"), ("seal", "None"), ("verify", "None"), ("open", "Some(Io)"), ("backup", "Some(Io)"), ("export", "Some(Io)")]
-    {
+    for (call, may) in [
+        ("remember", "None"),
+        ("recall", "None"),
+        ("seal", "None"),
+        ("verify", "None"),
+        ("open", "Some(Io)"),
+        ("backup", "Some(Io)"),
+        ("export", "Some(Io)"),
+    ] {
         let found = told.split(", ").find_map(|one| one.strip_prefix(&format!("{call} "))).unwrap();
         assert!(found == "Some(Io)" || found == may, "{call}: {told}");
     }

@@ -33,7 +33,11 @@ fn rich(path: &Path, metric: Metric) -> Store {
             .author("ann")
             .key(format!("key {i}"))
             .metadata(json!({ "n": i, "x": 0.1 + i as f64, "t": "\u{1F600}\n", "deep": [{"a": null}] }));
-        all.push(store.remember(if i == 3 { memory.time_to_live(Duration::from_hours(9000)) } else { memory }).unwrap());
+        all.push(
+            store
+                .remember(if i == 3 { memory.time_to_live(Duration::from_hours(9000)) } else { memory })
+                .unwrap(),
+        );
     }
     let token = store.register("ann").unwrap();
     store.set_half_life("recipe", HalfLife::Days(30.0)).unwrap();
@@ -92,7 +96,11 @@ fn a_round_trip_is_exact() {
         assert_eq!(imported.export(place.at("two.jsonl"), false).unwrap(), rows);
         let (one, two) = (fs::read(place.at("one.jsonl")).unwrap(), fs::read(place.at("two.jsonl")).unwrap());
         let differing = one.split(|b| *b == b'\n').zip(two.split(|b| *b == b'\n')).find(|(a, b)| a != b);
-        assert!(one == two, "{:?}", differing.map(|(a, b)| (String::from_utf8_lossy(a), String::from_utf8_lossy(b))));
+        assert!(
+            one == two,
+            "{:?}",
+            differing.map(|(a, b)| (String::from_utf8_lossy(a), String::from_utf8_lossy(b)))
+        );
         assert_eq!(one.iter().filter(|byte| **byte == b'\n').count() as u64, rows + 2);
 
         let same = |what: &str| {
@@ -143,7 +151,10 @@ fn an_export_can_be_read_by_others() {
     assert_eq!(memory["content"], "long, and the same again; ".repeat(2));
     assert_eq!((&memory["metadata"]["x"], &memory["table"]), (&2.1.into(), &"memories".into()));
     assert_eq!(memory["vector"].as_str().unwrap().len(), 88, "64 bytes in base64");
-    assert!(lines.iter().any(|line| line["note"] == "so so") && lines.iter().any(|line| line["query_text"] == "what of 7"));
+    assert!(
+        lines.iter().any(|line| line["note"] == "so so")
+            && lines.iter().any(|line| line["query_text"] == "what of 7")
+    );
     assert_eq!(lines.last().unwrap()["rows"], (lines.len() - 2) as u64);
     for table in ["segments", "payloads", "vectors"] {
         assert!(lines.iter().all(|line| line["table"] != table));
@@ -208,9 +219,17 @@ fn a_malformed_line_is_named() {
     named(of("situations"), &|line| line.replace("base64\":\"", "base64\":\"////"), "vector");
     // Cut, longer, changed where only the last line can tell.
     for cut in [0, 1, lines[0].len() + 1, text.len() / 2, text.len() - 1] {
-        assert_eq!(import(&place, &text.as_bytes()[..cut]).unwrap_err().code(), ErrorCode::BadImport, "{cut}");
+        assert_eq!(
+            import(&place, &text.as_bytes()[..cut]).unwrap_err().code(),
+            ErrorCode::BadImport,
+            "{cut}"
+        );
     }
-    for whole in [lines[..lines.len() - 1].join("\n") + "\n", text.clone() + "{}\n", text.replace("memory 7\"", "memory 8\"")] {
+    for whole in [
+        lines[..lines.len() - 1].join("\n") + "\n",
+        text.clone() + "{}\n",
+        text.replace("memory 7\"", "memory 8\""),
+    ] {
         assert_eq!(import(&place, whole.as_bytes()).unwrap_err().code(), ErrorCode::BadImport);
     }
     let none = Store::import(place.at("none"), place.at("imported")).unwrap_err();
@@ -265,8 +284,18 @@ fn random_changes_are_errors_or_harmless() {
                 let colons: Vec<usize> = text.match_indices("\":").map(|(at, _)| at + 2).collect();
                 let at = colons[rng.usize(..colons.len())];
                 let end = text[at..].find([',', '}', '\n']).unwrap() + at;
-                let values = ["null", "-1", "9223372036854775807", "1e308", "\"\"", "{}", "18446744073709551615", "{\"base64\":\"\"}"];
-                bytes = (text[..at].to_owned() + values[rng.usize(..values.len())] + &text[end..]).into_bytes();
+                let values = [
+                    "null",
+                    "-1",
+                    "9223372036854775807",
+                    "1e308",
+                    "\"\"",
+                    "{}",
+                    "18446744073709551615",
+                    "{\"base64\":\"\"}",
+                ];
+                bytes =
+                    (text[..at].to_owned() + values[rng.usize(..values.len())] + &text[end..]).into_bytes();
             }
         }
         match import(&place, &bytes) {
@@ -303,18 +332,28 @@ fn changes_with_a_right_checksum_are_held_against_the_rows() {
     let lines: Vec<&str> = whole.lines().collect();
     let mut refused = 0;
     for round in 0..300 {
-        let mut changed: Vec<String> = lines[..lines.len() - 1].iter().map(|line| (*line).to_owned()).collect();
+        let mut changed: Vec<String> =
+            lines[..lines.len() - 1].iter().map(|line| (*line).to_owned()).collect();
         let at = rng.usize(..changed.len());
         let mut line: Value = serde_json::from_str(&changed[at]).unwrap();
         let fields = line.as_object_mut().unwrap();
         let names: Vec<String> = fields.keys().cloned().collect();
-        let values =
-            [json!(null), json!(-1), json!(i64::MAX), json!(0), json!(1), json!(1e308), json!(""), json!({"base64": "AAAAAAAA"})];
+        let values = [
+            json!(null),
+            json!(-1),
+            json!(i64::MAX),
+            json!(0),
+            json!(1),
+            json!(1e308),
+            json!(""),
+            json!({"base64": "AAAAAAAA"}),
+        ];
         fields.insert(names[rng.usize(..names.len())].clone(), values[rng.usize(..values.len())].clone());
         changed[at] = line.to_string();
         let body = changed.join("\n") + "\n";
         let sum = xxhash_rust::xxh3::xxh3_128(body.as_bytes());
-        let text = format!("{body}{}\n", json!({ "rows": lines.len() - 2, "checksum": format!("{sum:032x}") }));
+        let text =
+            format!("{body}{}\n", json!({ "rows": lines.len() - 2, "checksum": format!("{sum:032x}") }));
         match import(&place, text.as_bytes()) {
             Err(error) => {
                 refused += 1;
@@ -337,7 +376,8 @@ fn memories_can_be_imported_into_a_store() {
     let place = Place::new();
     let from = rich(&place.store(), Metric::Cosine);
     from.export(place.at("export"), false).unwrap();
-    let store = Store::open(place.at("other"), Options::new(16).clock(Arc::new(ManualClock::at(NOW)))).unwrap();
+    let store =
+        Store::open(place.at("other"), Options::new(16).clock(Arc::new(ManualClock::at(NOW)))).unwrap();
     let before = fill(&store, &vectors(9, 10, 16));
     let new = store.import_memories(place.at("export")).unwrap();
     assert_eq!(new.len() as u64, from.count(None).unwrap());
@@ -347,8 +387,14 @@ fn memories_can_be_imported_into_a_store() {
     let live = live.filter(|record| record.superseded_by.is_none() && record.merged_into.is_none());
     for (id, was) in new.iter().zip(live) {
         let is = store.get(*id).unwrap().unwrap();
-        assert_eq!((is.content, is.vector, is.metadata, is.namespace), (was.content, was.vector, was.metadata, was.namespace));
-        assert_eq!((is.kind, is.author, is.key, is.expires_at), (was.kind, was.author, was.key, was.expires_at));
+        assert_eq!(
+            (is.content, is.vector, is.metadata, is.namespace),
+            (was.content, was.vector, was.metadata, was.namespace)
+        );
+        assert_eq!(
+            (is.kind, is.author, is.key, is.expires_at),
+            (was.kind, was.author, was.key, was.expires_at)
+        );
     }
     let hit = store.recall(&Query::new(vectors(1, 220, 16).remove(50)).k(1)).unwrap();
     assert_eq!(ids(&hit).len(), 1);

@@ -135,18 +135,18 @@ pub unsafe extern "C" fn wisen_import_memories(
 /// Forgets a memory and everything that holds its words or its vector: its experiences, notes of reports in
 /// which it was used, texts of recalls and notes that quote it, recalls whose query was its vector, and the
 /// memories merged into it. After wisen_compact() nothing of it is in any byte of any file of the store;
-/// backups and exports made before are out of reach. `*forgotten`, which may be NULL, is 1 if there was
-/// one, else 0. Any thread.
+/// backups and exports made before are out of reach. `*forgotten` (may be NULL) tells whether
+/// there was one. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_forget_hard(
     store: *mut wisen_store,
     id: u64,
-    forgotten: *mut i32,
+    forgotten: *mut bool,
     error: *mut *mut wisen_error,
 ) -> wisen_status {
     from_c!(store, forgotten, error);
     call_on(store, error, |store| {
-        forgotten.write_if_wanted(store.store.forget_hard(MemoryId(id))?.into());
+        forgotten.write_if_wanted(store.store.forget_hard(MemoryId(id))?);
         Ok(())
     })
 }

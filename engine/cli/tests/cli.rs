@@ -33,7 +33,17 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn help_shows_examples_and_usage_errors_end_with_2() {
-    for command in [&["--help"][..], &["demo", "--help"], &["info", "--help"], &["verify", "--help"], &["backup", "--help"], &["restore", "--help"], &["compact", "--help"], &["export", "--help"], &["import", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["demo", "--help"],
+        &["info", "--help"],
+        &["verify", "--help"],
+        &["backup", "--help"],
+        &["restore", "--help"],
+        &["compact", "--help"],
+        &["export", "--help"],
+        &["import", "--help"],
+    ] {
         assert!(out(command, 0).contains("Examples:"), "{command:?}");
     }
     for wrong in [&[][..], &["forget"], &["info"], &["verify", "a", "b"], &["demo", "--events", "0"]] {
@@ -146,7 +156,8 @@ fn a_damaged_segment_is_a_fault() {
     bytes[middle] ^= 1;
     fs::write(&segment, bytes).expect("segment");
     assert!(out(&["verify", "--full", text(&path)], 1).contains("fault"));
-    let json: Value = serde_json::from_str(&out(&["verify", "--full", "--json", text(&path)], 1)).expect("JSON");
+    let json: Value =
+        serde_json::from_str(&out(&["verify", "--full", "--json", text(&path)], 1)).expect("JSON");
     assert!(json["faults"].as_array().is_some_and(|faults| !faults.is_empty()));
 }
 

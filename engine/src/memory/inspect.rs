@@ -266,7 +266,9 @@ fn against_rows(core: &Core, conn: &Connection, loaded: &Loaded) -> Result<Optio
         let space = loaded.segment.space(namespace.cast_unsigned(), kind);
         let same = space.is_some_and(|space| {
             let held = space.vector(id.cast_unsigned()).ok().flatten();
-            held.is_some_and(|held| bytemuck::cast_slice::<f32, u8>(held) == bytemuck::cast_slice::<f32, u8>(wanted))
+            held.is_some_and(|held| {
+                bytemuck::cast_slice::<f32, u8>(held) == bytemuck::cast_slice::<f32, u8>(wanted)
+            })
         });
         if !same {
             fault.get_or_insert_with(|| format!("it does not hold {what} {id} as table {what}s says"));

@@ -133,7 +133,9 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
     inspect::verify_rows(&conn, &mut found).map_err(|error| within(last, error))?;
     match found.faults.into_iter().next() {
         Some(fault) => Err(bad(last, format!("the rows do not fit together: {fault}"))),
-        None => crate::store::check_identity(&conn, metric.as_str(), dimension).map_err(|error| within(1, error)),
+        None => {
+            crate::store::check_identity(&conn, metric.as_str(), dimension).map_err(|error| within(1, error))
+        }
     }
 }
 
@@ -182,7 +184,10 @@ fn import_memories(core: &Core, file: &Path) -> Result<Vec<MemoryId>> {
                 names.insert((table.to_owned(), id), name.to_owned());
             }
             let expires = number(&fields, "expires_at");
-            if table != "memories" || number(&fields, "status") != Some(0) || expires.is_some_and(|at| at <= now) {
+            if table != "memories"
+                || number(&fields, "status") != Some(0)
+                || expires.is_some_and(|at| at <= now)
+            {
                 return Ok(());
             }
             let name = |of: &str, column: &str| match number(&fields, column) {

@@ -27,8 +27,9 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// Copies the database behind `conn` to `file`, which must not exist.
 pub(crate) fn copy_to(conn: &Connection, file: &Path) -> Result<()> {
-    let name =
-        file.to_str().ok_or_else(|| Error::invalid("file", "its name is not UTF-8, which SQLite asks for"))?;
+    let name = file
+        .to_str()
+        .ok_or_else(|| Error::invalid("file", "its name is not UTF-8, which SQLite asks for"))?;
     // New pages hold nothing of what was in their memory before.
     conn.pragma_update(None, "secure_delete", "ON").map_err(sql)?;
     let copied = conn.execute("VACUUM INTO ?1", [name]).map_err(sql);
@@ -116,8 +117,7 @@ fn check(file: &Path) -> Result<Result<Connection, String>> {
     if crate::sabotage::on("backups_unchecked") {
         return Ok(Ok(conn));
     }
-    let first: String =
-        conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(sql)?;
+    let first: String = conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(sql)?;
     if first != "ok" {
         return Ok(Err(first));
     }

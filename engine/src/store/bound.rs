@@ -134,7 +134,9 @@ pub(super) fn erase_texts(tx: &Tx<'_>, speaks: &dyn Fn(&str) -> bool) -> Result<
     {
         let mut statement = tx
             .conn
-            .prepare("SELECT id, situation, query_text, shown, facts FROM receipts WHERE query_text IS NOT NULL")
+            .prepare(
+                "SELECT id, situation, query_text, shown, facts FROM receipts WHERE query_text IS NOT NULL",
+            )
             .map_err(sql)?;
         let mut rows = statement.query([]).map_err(sql)?;
         while let Some(row) = rows.next().map_err(sql)? {
@@ -152,7 +154,10 @@ pub(super) fn erase_texts(tx: &Tx<'_>, speaks: &dyn Fn(&str) -> bool) -> Result<
             id.as_slice().try_into().map_err(|_| Error::corrupt("a receipt id is not 16 bytes long"))?;
         let checksum = receipt_sum(&bytes, situation, None, &shown, facts.as_deref()).finish();
         tx.conn
-            .execute("UPDATE receipts SET query_text = NULL, checksum = ?2 WHERE id = ?1", params![id, checksum])
+            .execute(
+                "UPDATE receipts SET query_text = NULL, checksum = ?2 WHERE id = ?1",
+                params![id, checksum],
+            )
             .map_err(sql)?;
     }
     Ok(())

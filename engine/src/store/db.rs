@@ -328,7 +328,11 @@ impl Db {
         match sql(error) {
             Error::Busy { .. } => {
                 let pid = self.control.word(WRITER_WORD).load(Acquire);
-                let holder = if pid == 0 || crate::sabotage::on("nameless") { "another process".to_owned() } else { format!("process {pid}") };
+                let holder = if pid == 0 || crate::sabotage::on("nameless") {
+                    "another process".to_owned()
+                } else {
+                    format!("process {pid}")
+                };
                 Error::Busy { holder, waited_ms: self.busy.as_millis() as u64 }
             }
             other => located(other, &self.path()),

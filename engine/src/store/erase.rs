@@ -146,9 +146,9 @@ fn clean_reports(tx: &Tx<'_>, traces: &Traces, situations: &[i64]) -> Result<()>
             None => false,
         };
         let note = row.note.is_some() && (used || quotes);
-        let situation = row.situation.is_some_and(|situation| {
-            situations.contains(&situation) || (is_own(&row, traces) && used)
-        });
+        let situation = row
+            .situation
+            .is_some_and(|situation| situations.contains(&situation) || (is_own(&row, traces) && used));
         if note || situation {
             row.erase(tx, note, situation)?;
         }

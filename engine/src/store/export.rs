@@ -141,7 +141,8 @@ fn row_to_json(conn: &Connection, table: &str, columns: &[String], row: &Row<'_>
         if let Some((content, metadata, _)) = memories::payload(conn, id)? {
             line.insert("content".to_owned(), content.into());
             let metadata = metadata.as_deref().map_or(Ok(Value::Null), serde_json::from_str);
-            let metadata = metadata.map_err(|_| Error::corrupt(format!("metadata of memory {id} is no JSON")))?;
+            let metadata =
+                metadata.map_err(|_| Error::corrupt(format!("metadata of memory {id} is no JSON")))?;
             line.insert("metadata".to_owned(), metadata);
         }
         if let Some(vector) = memories::vector(conn, id)? {
@@ -185,7 +186,8 @@ pub(crate) fn read(
             return Err(bad(line, "the line does not end: the file was cut short, or the line is too long"));
         }
         let parsed = serde_json::from_slice::<Value>(&bytes);
-        let Value::Object(mut fields) = parsed.map_err(|error| bad(line, format!("it is no JSON: {error}")))?
+        let Value::Object(mut fields) =
+            parsed.map_err(|error| bad(line, format!("it is no JSON: {error}")))?
         else {
             return Err(bad(line, "it is no JSON object"));
         };
@@ -245,7 +247,9 @@ fn head(fields: &Map<String, Value>) -> Result<Head> {
             let known = schema::VERSION;
             return Err(bad(
                 1,
-                format!("its tables have version {newer}, this library knows up to {known}: use a newer Wisen"),
+                format!(
+                    "its tables have version {newer}, this library knows up to {known}: use a newer Wisen"
+                ),
             ));
         }
         None => return Err(bad(1, "it does not say which version its tables have")),
@@ -393,9 +397,9 @@ fn to_sql(line: u64, table: &str, column: &str, value: Value) -> Result<Sql> {
         Value::String(text) if is_packed(table, column) => Sql::Blob(super::payload::pack(&text)),
         Value::String(text) => Sql::Text(text),
         Value::Object(object) => match object.get("base64").and_then(Value::as_str) {
-            Some(text) if object.len() == 1 => Sql::Blob(
-                STANDARD.decode(text).map_err(|error| bad(line, format!("its {column}: {error}")))?,
-            ),
+            Some(text) if object.len() == 1 => {
+                Sql::Blob(STANDARD.decode(text).map_err(|error| bad(line, format!("its {column}: {error}")))?)
+            }
             _ => return Err(bad(line, format!("its {column} is an object other than a blob in base64"))),
         },
         Value::Bool(_) | Value::Array(_) => {

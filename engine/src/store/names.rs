@@ -55,12 +55,13 @@ pub(crate) fn check_counts(conn: &Connection) -> Result<Vec<String>> {
     for row in rows {
         let (id, counted, there) = row.map_err(sql)?;
         if counted != there {
-            faults.push(format!("row {id} of table namespaces counts {counted} memories, and {there} are there"));
+            faults.push(format!(
+                "row {id} of table namespaces counts {counted} memories, and {there} are there"
+            ));
         }
     }
-    let kept: i64 = conn
-        .query_row("SELECT count(*) FROM memories WHERE status <> 2", [], |r| r.get(0))
-        .map_err(sql)?;
+    let kept: i64 =
+        conn.query_row("SELECT count(*) FROM memories WHERE status <> 2", [], |r| r.get(0)).map_err(sql)?;
     for table in ["payloads", "vectors"] {
         let there: i64 =
             conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).map_err(sql)?;

@@ -162,7 +162,9 @@ impl Receipts {
     /// Drops what was asked with one of these vectors, or with a text that `speaks` of what is to go.
     pub(crate) fn erase(&self, vectors: &[Vec<f32>], speaks: &dyn Fn(&str) -> bool) -> Result<()> {
         let goes = |vector: &[f32], text: Option<&str>| {
-            let same = |other: &Vec<f32>| bytemuck::cast_slice::<f32, u8>(other) == bytemuck::cast_slice::<f32, u8>(vector);
+            let same = |other: &Vec<f32>| {
+                bytemuck::cast_slice::<f32, u8>(other) == bytemuck::cast_slice::<f32, u8>(vector)
+            };
             vectors.iter().any(same) || text.is_some_and(speaks)
         };
         let mut guard = self.conn.lock();

@@ -147,7 +147,10 @@ impl Row {
                 if row.sum() == checksum {
                     Ok(row)
                 } else {
-                    Err(Error::corrupt(format!("row {} of table reports does not match its checksum", row.id)))
+                    Err(Error::corrupt(format!(
+                        "row {} of table reports does not match its checksum",
+                        row.id
+                    )))
                 }
             })
             .collect()

@@ -94,7 +94,11 @@ pub(crate) const ALL: &[Table] = &[
         Holds::Memory("memory"),
         &[("memory", "memories", "id", "1"), ("namespace", "namespaces", "id", "1")],
     ),
-    table("aliases", Holds::Nothing, &[("memory", "memories", "id", "1"), ("survivor", "memories", "id", "1")]),
+    table(
+        "aliases",
+        Holds::Nothing,
+        &[("memory", "memories", "id", "1"), ("survivor", "memories", "id", "1")],
+    ),
     table("audit", Holds::Decisions, &[]),
     table("changes", Holds::Nothing, &[]),
     // Files of this directory.
@@ -121,9 +125,8 @@ pub(crate) fn travelling(conn: &Connection) -> Result<Vec<String>> {
 pub(crate) fn columns(conn: &Connection, table: &str) -> Result<(Vec<String>, String)> {
     let mut statement =
         conn.prepare_cached("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid").map_err(sql)?;
-    let rows = statement
-        .query_map([table], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?)))
-        .map_err(sql)?;
+    let rows =
+        statement.query_map([table], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?))).map_err(sql)?;
     let columns: Vec<(String, i64)> = rows.collect::<rusqlite::Result<_>>().map_err(sql)?;
     let mut key: Vec<&(String, i64)> = columns.iter().filter(|(_, pk)| *pk > 0).collect();
     key.sort_by_key(|(_, pk)| *pk);

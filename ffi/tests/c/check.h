@@ -51,6 +51,7 @@ void test_explore(const char *folder);
 void test_figures(const char *folder);
 void test_calibration(const char *folder);
 void test_records(const char *folder);
+void test_keep(const char *folder);
 void test_arguments(const char *folder);
 void test_open(const char *folder);
 void test_sizes(const char *folder);

@@ -105,6 +105,7 @@ int main(int count, char **arguments) {
     test_figures(arguments[1]);
     test_calibration(arguments[1]);
     test_records(arguments[1]);
+    test_keep(arguments[1]);
     test_arguments(arguments[1]);
     test_open(arguments[1]);
     test_sizes(arguments[1]);

@@ -1,11 +1,12 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
-//! trusting, governing, browsing, measuring; what
+//! trusting, governing, browsing, measuring, keeping; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
 mod govern;
 mod handle;
+pub(crate) mod keep;
 mod measure;
 mod tell;
 mod trust;
@@ -67,7 +68,7 @@ impl Store {
         self.with(py, wisen::Store::stats).map(Stats)
     }
 
-    /// Check everything stored: rows, payloads, evidence, segments.
+    /// Check everything stored: rows and what they refer to, payloads, evidence, segments against rows.
     ///
     /// What is wrong is listed in the answer and raises nothing.
     fn verify(&self, py: Python<'_>) -> PyResult<Verification> {
