@@ -37,7 +37,7 @@ fn child() {
             lock.lock().unwrap();
             std::fs::write(part.store.join("seal.lock"), std::process::id().to_string()).unwrap();
             child::say(std::process::id());
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
         }
         other => panic!("no part {other}"),
     }

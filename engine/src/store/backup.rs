@@ -94,8 +94,7 @@ pub(crate) fn open_checked(file: &Path) -> Result<Connection> {
     // Whatever is wrong with the file is wrong with the backup.
     let conn = check(file).map_err(|error| match error {
         Error::NotAStore { why, .. } => bad(why),
-        Error::Corrupt { what } => bad(what),
-        Error::Internal { what } => bad(what),
+        Error::Corrupt { what } | Error::Internal { what } => bad(what),
         other => other,
     })?;
     conn.map_err(bad)

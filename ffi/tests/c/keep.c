@@ -35,11 +35,11 @@ void test_keep(const char *folder) {
     uint64_t id = 0, bytes = 0, rows = 0, count = 0, before = 0, after = 0;
     bool forgotten = false;
 
-    store = opened(named(life, folder, "kept"));
-    named(backup, folder, "kept.backup");
-    named(restored, folder, "kept restored");
-    named(lines, folder, "kept.jsonl");
-    named(imported, folder, "kept imported");
+    store = opened(named(life, folder, "held"));
+    named(backup, folder, "held.backup");
+    named(restored, folder, "held restored");
+    named(lines, folder, "held.jsonl");
+    named(imported, folder, "held imported");
     OK(wisen_remember(store, &memory, &id, &error));
     memory = memory_of("go north", north);
     OK(wisen_remember(store, &memory, NULL, &error));
