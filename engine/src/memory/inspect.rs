@@ -193,10 +193,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     core.view.catch_up(&core.db)?;
     verify_files(core, &mut found)?;
     let mut rows = Verification::default();
-    core.db.snapshot(|conn| {
-        rows.faults.extend(names::check_counts(conn)?);
-        verify_rows(conn, &mut rows)
-    })?;
+    core.db.snapshot(|conn| verify_rows(conn, &mut rows))?;
     for fault in rows.faults {
         found.note(fault, RESTORE);
     }
@@ -307,6 +304,7 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
         audit::check_all(conn),
         policies::check_all(conn),
         standings::check_all(conn),
+        names::check_counts(conn),
         tables::check_references(conn, MOST_REFERENCES),
     ] {
         match checked {
