@@ -49,7 +49,7 @@ def test_an_export_is_imported(
         assert file.read_bytes() == text
         assert imported.import_memories(file) == [1, 3]
     file.write_bytes(text[:-30])
-    with pytest.raises(wisen.BadImportError, match="line .* cut short"):
+    with pytest.raises(wisen.BadImportError, match=r"line .* cut short"):
         wisen.import_store(file, tmp_path / "none")
     with pytest.raises(wisen.BadImportError, match="cut short"):
         store.import_memories(file)

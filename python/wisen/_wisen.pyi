@@ -82,9 +82,9 @@ def open(
     scan_below: int | None = None,
     seal_at: int | None = None,
 ) -> Store: ...
-
 def restore(file: str | os.PathLike[str], directory: str | os.PathLike[str]) -> None: ...
 def import_store(file: str | os.PathLike[str], directory: str | os.PathLike[str]) -> None: ...
+
 @final
 class Store:
     @property
