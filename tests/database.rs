@@ -194,3 +194,75 @@ fn an_older_copy_is_noticed() {
         assert_eq!(hit.id, new[3]);
     }
 }
+
+/// What no checksum covers is held against what it goes with: references, counts, segments. A quick look
+/// sees what is counted, a full one everything, and each fault names its table and row, and the way out.
+#[test]
+fn what_does_not_fit_together_is_noticed() {
+    // The change, what the fault names, and whether a quick look sees it.
+    let changes = [
+        ("DELETE FROM kinds WHERE id = 1", "its kind 1 is not in table kinds", false),
+        ("UPDATE namespaces SET memories = 49", "row 1 of table namespaces counts 49", true),
+        ("DELETE FROM vectors WHERE memory = 7", "table vectors has 49 rows for 50 memories", true),
+        (
+            "INSERT INTO payloads SELECT 99, content, NULL, 1 FROM payloads LIMIT 1",
+            "memory 99 is not in table memories",
+            true,
+        ),
+        ("DELETE FROM situations WHERE id = 3", "its situation 3 is not in table situations", false),
+        ("DELETE FROM reports WHERE id = 4", "its report 4 is not in table reports", false),
+        ("DELETE FROM cells WHERE id = 2", "has reports in", false),
+        ("DELETE FROM experiences WHERE report = 4", "cell 4 is not the sum", false),
+    ];
+    for (change, names, quick) in changes {
+        let place = Place::new();
+        filled(&place).0.close().unwrap();
+        let conn = Connection::open(place.store().join("memory.db")).unwrap();
+        assert!(conn.execute(change, []).unwrap() > 0, "{change}");
+        drop(conn);
+        let store = place.open(Options::existing());
+        let (seen, all) = (store.verify_quick().unwrap(), store.verify().unwrap());
+        assert!(all.full && !seen.full);
+        let fault = all.faults.iter().find(|fault| fault.contains(names));
+        assert!(fault.is_some_and(|fault| fault.contains("way out")), "{change}: {all:?}");
+        assert_eq!(seen.is_ok(), !quick, "{change}: {seen:?}");
+    }
+    let place = Place::new();
+    let store = filled(&place).0;
+    let quick = store.verify_quick().unwrap();
+    assert!(quick.is_ok(), "{quick:?}");
+    assert_eq!((quick.memories, quick.reports), (50, 20));
+}
+
+/// A segment that is whole and does not hold what the rows say is set aside and built anew.
+#[test]
+fn a_segment_that_differs_from_its_rows_is_noticed() {
+    let place = Place::new();
+    let (store, all) = filled(&place);
+    store.seal().unwrap();
+    store.close().unwrap();
+    drop(store);
+    // The row of a vector, changed together with its checksum.
+    let vector = vectors(9, 1, 16).remove(0);
+    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let sum =
+        [b"vectorsi".as_slice(), &7_i64.to_le_bytes(), b"b", &(bytes.len() as u64).to_le_bytes(), &bytes];
+    let sum = xxhash_rust::xxh3::xxh3_64(&sum.concat()).cast_signed();
+    let conn = Connection::open(place.store().join("memory.db")).unwrap();
+    let changed =
+        conn.execute("UPDATE vectors SET vector = ?1, checksum = ?2 WHERE memory = 7", (bytes, sum));
+    assert_eq!(changed.unwrap(), 1);
+    drop(conn);
+    let store = place.open(Options::existing());
+    assert!(store.verify_quick().unwrap().is_ok());
+    let found = store.verify().unwrap();
+    assert!(
+        matches!(found.faults.as_slice(), [only] if only.contains("does not hold vector 7") && only.contains("next seal")),
+        "{found:?}"
+    );
+    let hit = &store.recall(&Query::new(vector).k(1).receipt(false)).unwrap().hits[0];
+    assert_eq!(hit.id, all[6], "answers come from the rows");
+    store.seal().unwrap();
+    drop(store);
+    assert_sound(&place.open(Options::existing()));
+}

@@ -123,3 +123,55 @@ fn read_only_media_are_read() {
     assert_sound(&reader);
     reader.close().unwrap();
 }
+
+/// A store put on read-only media before its log was emptied: SQLite cannot read a log there, so it is
+/// refused with a typed error that says so, and read once a writer has closed it.
+#[test]
+fn a_log_on_read_only_media_is_named() {
+    let place = Place::new();
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "16m") else { return };
+    let store = place.open(Options::new(16));
+    let all = fill(&store, &vectors(1, 50, 16));
+    // As a copy of the files of a store in use has it.
+    wisen_tests::copy_folder(&place.store(), &disk.0.join("store"));
+    std::fs::remove_file(disk.0.join("store/memory.db-shm")).unwrap();
+    if !disk.read_only() {
+        println!("SKIPPED: no right to remount");
+        return;
+    }
+    match Store::open(disk.0.join("store"), Options::existing().read_only(true)) {
+        Ok(reader) => assert_eq!(reader.count(None).unwrap(), all.len() as u64),
+        Err(error) => {
+            assert!(matches!(error.code(), ErrorCode::ReadOnly | ErrorCode::Io), "{error}");
+            assert!(error.to_string().contains("log"), "{error}");
+        }
+    }
+}
+
+/// A backup, an export, a restore onto a full disk: `DiskFull`, and nothing is left there.
+#[test]
+fn a_full_disk_gets_no_half_backup() {
+    let place = Place::new();
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "1m") else { return };
+    let store = place.open(Options::new(64));
+    fill(&store, &vectors(1, 4000, 64));
+    let files = || std::fs::read_dir(&disk.0).unwrap().count();
+    for error in [
+        store.backup(disk.0.join("backup"), false).unwrap_err(),
+        store.export(disk.0.join("export"), false).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::DiskFull, "{error}");
+        assert!(error.to_string().contains("disk/"), "it names the file: {error}");
+        assert_eq!(files(), 0);
+    }
+    store.backup(place.at("backup"), false).unwrap();
+    store.export(place.at("export"), false).unwrap();
+    for error in [
+        Store::restore(place.at("backup"), disk.0.join("restored")).unwrap_err(),
+        Store::import(place.at("export"), disk.0.join("imported")).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::DiskFull, "{error}");
+        assert_eq!(files(), 0);
+    }
+    assert_sound(&store);
+}

@@ -33,6 +33,14 @@ fn child() {
             }
         }
         "fork" => fork(&store),
+        // Writes large batches until it is stopped.
+        "batches" => {
+            child::say(std::process::id());
+            for i in 0.. {
+                fill(&store, &vectors(part.number + i, 3000, 16));
+            }
+        }
+        "no files left" => no_files_left(&store, &part.store),
         other => panic!("no part {other}"),
     }
 }
@@ -218,5 +226,97 @@ fn a_fork_is_refused() {
     let place = Place::new();
     drop(place.open(Options::new(16)));
     assert_eq!(child::run("fork", &place.store(), 0), [FORKED.to_string(), "11".to_owned()]);
+    assert_sound(&place.open(Options::existing()));
+}
+
+/// A process that holds the write lock is waited for with a bound and named; once it is dead, nobody
+/// waits for it.
+#[test]
+fn whoever_writes_is_waited_for_and_named() {
+    let place = Place::new();
+    drop(place.open(Options::new(16)));
+    let mut writer = child::start("batches", &place.store(), 0);
+    let pid: i32 = writer.hear().unwrap().parse().unwrap();
+    let signal = |signal: i32| {
+        // SAFETY: a signal to the child just made.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    };
+    let bound = Duration::from_millis(150);
+    let store = place.open(Options::existing().busy_timeout(bound));
+    let write = || store.remember(Memory::new("x", vec![1.0; 16]));
+    // Stopped in the middle of a transaction, sooner or later.
+    let end = Instant::now() + Duration::from_mins(1);
+    let (busy, waited) = loop {
+        signal(libc::SIGSTOP);
+        let begun = Instant::now();
+        let result = write();
+        let waited = begun.elapsed();
+        if let Err(error) = result {
+            break (error, waited);
+        }
+        assert!(Instant::now() < end, "the child never holds the lock");
+        signal(libc::SIGCONT);
+        std::thread::sleep(Duration::from_millis(3));
+    };
+    assert_eq!(busy.code(), ErrorCode::Busy, "{busy}");
+    assert!(busy.to_string().contains(&format!("process {pid}")), "{busy}");
+    assert!(waited >= bound && waited < bound * 20, "{waited:?}");
+    let begun = Instant::now();
+    store.recall(&Query::new(vec![1.0; 16])).unwrap();
+    assert!(begun.elapsed() < bound, "readers do not wait");
+    writer.kill();
+    write().unwrap();
+    assert_sound(&store);
+}
+
+/// Takes all file handles of this process; every call must answer with an error of the system or work.
+fn no_files_left(store: &Store, path: &std::path::Path) {
+    fill(store, &vectors(1, 50, 16));
+    let limit = libc::rlimit { rlim_cur: 128, rlim_max: 128 };
+    // SAFETY: a limit of this process, from a structure that lives until the call returns.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    let mut told = Vec::new();
+    let mut note = |what: &str, code: Option<ErrorCode>| told.push(format!("{what} {code:?}"));
+    let code = |error: Option<wisen::Error>| error.map(|error| error.code());
+    note("remember", code(store.remember(Memory::new("x", vec![1.0; 16])).err()));
+    note("recall", code(store.recall(&Query::new(queries().remove(0))).err()));
+    note("seal", code(store.seal().err()));
+    note("open", code(Store::open(path, Options::existing()).err()));
+    note("backup", code(store.backup(path.with_extension("backup"), false).err()));
+    note("export", code(store.export(path.with_extension("export"), false).err()));
+    note("verify", code(store.verify().err()));
+    drop(files);
+    child::say(told.join(", "));
+    let late = fill(store, &vectors(3, 10, 16));
+    store.seal().unwrap();
+    assert_sound(store);
+    child::say(store.recall(&Query::new(vectors(3, 1, 16).remove(0)).k(1)).unwrap().hits[0].id == late[0]);
+}
+
+/// Without a file handle left, calls fail with an error of the system, and go on when there are some.
+#[test]
+fn no_file_handle_left_is_a_typed_error() {
+    let place = Place::new();
+    drop(place.open(Options::new(16)));
+    let said = child::run("no files left", &place.store(), 0);
+    let [told, goes_on] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(goes_on, "true");
+    for (call, may) in [
+        ("remember", "None"),
+        ("recall", "None"),
+        ("seal", "None"),
+        ("verify", "None"),
+        ("open", "Some(Io)"),
+        ("backup", "Some(Io)"),
+        ("export", "Some(Io)"),
+    ] {
+        let found = told.split(", ").find_map(|one| one.strip_prefix(&format!("{call} "))).unwrap();
+        assert!(found == "Some(Io)" || found == may, "{call}: {told}");
+    }
+    assert!(!place.at("store.backup").exists() && !place.at("store.export").exists());
     assert_sound(&place.open(Options::existing()));
 }

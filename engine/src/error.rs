@@ -182,10 +182,26 @@ pub enum Error {
         known: i64,
     },
     /// The database is damaged.
-    #[error("the store is damaged: {what}; run `wisen verify` for the extent and restore a backup")]
+    #[error("the store is damaged: {what}; run `wisen verify --full` for the extent and restore a backup")]
     Corrupt {
         /// Which record or file, and how it is damaged.
         what: String,
+    },
+    /// An export cannot be imported; nothing was.
+    #[error("line {line} of the export: {why} (nothing was imported)")]
+    BadImport {
+        /// The line at fault, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file cannot be restored from; nothing was.
+    #[error("{path} is no whole backup: {why} (nothing was restored; use another backup)", path = .path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// A defect of Wisen itself, or of SQLite as it is used here.
     #[error("internal error: {what}; please report it")]
@@ -222,6 +238,8 @@ pub enum ErrorCode {
     NotAStore = 401,
     NewerSchema = 402,
     Corrupt = 403,
+    BadImport = 404,
+    BadBackup = 405,
     Internal = 901,
 }
 
@@ -251,6 +269,8 @@ impl Error {
             Error::NotAStore { .. } => ErrorCode::NotAStore,
             Error::NewerSchema { .. } => ErrorCode::NewerSchema,
             Error::Corrupt { .. } => ErrorCode::Corrupt,
+            Error::BadImport { .. } => ErrorCode::BadImport,
+            Error::BadBackup { .. } => ErrorCode::BadBackup,
             Error::Internal { .. } => ErrorCode::Internal,
         }
     }

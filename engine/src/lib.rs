@@ -17,6 +17,11 @@
 //! each sees its own writes at once and those of others at its next call. A handle is good only in the
 //! process that opened it: after a fork it answers [`Error::Forked`].
 //!
+//! # Log
+//!
+//! What is set aside, begun anew or found missing without failing a call is told through the crate `log`
+//! (level warn, target `wisen`), and by [`Store::verify`].
+//!
 //! # Errors
 //!
 //! One enum, [`Error`], whose messages name what is wrong and the way out, and whose
@@ -30,6 +35,7 @@ mod filter;
 mod graph;
 mod id;
 mod memory;
+mod notice;
 mod outcome;
 mod rank;
 mod sabotage;

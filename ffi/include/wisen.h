@@ -147,6 +147,14 @@ enum wisen_status
      */
     WISEN_CORRUPT = 403,
     /**
+     * An export cannot be imported; nothing was.
+     */
+    WISEN_BAD_IMPORT = 404,
+    /**
+     * A file is no whole backup; nothing was restored.
+     */
+    WISEN_BAD_BACKUP = 405,
+    /**
      * A defect of Wisen itself.
      */
     WISEN_INTERNAL = 901,
@@ -2409,13 +2417,23 @@ wisen_status wisen_stats(struct wisen_store *store,
                          struct wisen_error **error);
 
 /**
- * Checks everything stored: rows, payloads, evidence, segments. Reads all of it. Faults are no failure of this
+ * Checks everything stored: every row and what it refers to, payloads, evidence, segments and whether they
+ * hold what the rows say. Reads all of it. Faults are no failure of this
  * call: ask wisen_verification_get(). On success `*verification` is a handle to be freed with
  * wisen_verification_free(), on failure NULL. Any thread.
  */
 wisen_status wisen_verify(struct wisen_store *store,
                           struct wisen_verification **verification,
                           struct wisen_error **error);
+
+/**
+ * Checks what can be checked without reading everything: the structure of the database, the control file,
+ * the heads, codes and links of the segments, and whether what is counted is there. Otherwise like
+ * wisen_verify(). Any thread.
+ */
+wisen_status wisen_verify_quick(struct wisen_store *store,
+                                struct wisen_verification **verification,
+                                struct wisen_error **error);
 
 /**
  * Whether nothing is wrong; false for NULL.
@@ -2510,6 +2528,91 @@ wisen_status wisen_calibration(struct wisen_store *store,
                                const char *namespace_name,
                                size_t namespace_size,
                                struct wisen_calibration *calibration,
+                               struct wisen_error **error);
+
+/**
+ * Copies the store to one file, while others go on reading and writing. The file appears whole under its
+ * name, or not at all; one that exists is replaced if `replace` is not 0, and answers
+ * WISEN_INVALID_ARGUMENT otherwise. It holds everything but segments, which are derived, and receipts that
+ * nobody has reported on. `*bytes`, which may be NULL, is its size. WISEN_CORRUPT if the store is damaged.
+ * Any thread.
+ */
+wisen_status wisen_backup(struct wisen_store *store,
+                          const char *file,
+                          size_t file_size,
+                          int32_t replace,
+                          uint64_t *bytes,
+                          struct wisen_error **error);
+
+/**
+ * Makes a store in `directory`, which must be empty or missing, from a file that wisen_backup() wrote. The
+ * file is checked whole before: WISEN_BAD_BACKUP says what is wrong with it, and nothing is restored. The
+ * restored store begins another life: files of the one it comes from are of no account in it, and it gives
+ * out no id that the other may have given out since. Any thread.
+ */
+wisen_status wisen_restore(const char *file,
+                           size_t file_size,
+                           const char *directory,
+                           size_t directory_size,
+                           struct wisen_error **error);
+
+/**
+ * Merges all segments into one without what is gone, drops what nobody needs any more, rewrites both
+ * databases and empties their logs: what was forgotten is in no file then. Others may go on. `*before` and
+ * `*after`, which may be NULL, are the bytes of all files. WISEN_BUSY if another process seals, or reads
+ * from the log, for longer than the busy timeout. Any thread.
+ */
+wisen_status wisen_compact(struct wisen_store *store,
+                           uint64_t *before,
+                           uint64_t *after,
+                           struct wisen_error **error);
+
+/**
+ * Writes everything that is not derived to one file of JSON lines, as of one moment. The file appears whole
+ * or not at all; one that exists is replaced if `replace` is not 0, and answers WISEN_INVALID_ARGUMENT
+ * otherwise. `*rows`, which may be NULL, is the number of rows. WISEN_CORRUPT if the store is damaged. Any
+ * thread.
+ */
+wisen_status wisen_export(struct wisen_store *store,
+                          const char *file,
+                          size_t file_size,
+                          int32_t replace,
+                          uint64_t *rows,
+                          struct wisen_error **error);
+
+/**
+ * Makes a store in `directory`, which must be empty or missing, from a file that wisen_export() wrote. A
+ * file that is cut, changed or no export answers WISEN_BAD_IMPORT, whose message names the line, and
+ * nothing is imported. Any thread.
+ */
+wisen_status wisen_import(const char *file,
+                          size_t file_size,
+                          const char *directory,
+                          size_t directory_size,
+                          struct wisen_error **error);
+
+/**
+ * Remembers the memories of an export in this store, in one transaction, with new ids, and without
+ * reports, standings and whatever else was learnt. `*count`, which may be NULL, is how many.
+ * WISEN_BAD_IMPORT names the line at fault, also where a memory does not fit in here; nothing is imported
+ * then. Any thread.
+ */
+wisen_status wisen_import_memories(struct wisen_store *store,
+                                   const char *file,
+                                   size_t file_size,
+                                   uint64_t *count,
+                                   struct wisen_error **error);
+
+/**
+ * Forgets a memory and everything that holds its words or its vector: its experiences, notes of reports in
+ * which it was used, texts of recalls and notes that quote it, recalls whose query was its vector, and the
+ * memories merged into it. After wisen_compact() nothing of it is in any byte of any file of the store;
+ * backups and exports made before are out of reach. `*forgotten` (may be NULL) tells whether
+ * there was one. Any thread.
+ */
+wisen_status wisen_forget_hard(struct wisen_store *store,
+                               uint64_t id,
+                               bool *forgotten,
                                struct wisen_error **error);
 
 #ifdef __cplusplus

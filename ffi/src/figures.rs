@@ -4,11 +4,11 @@ use std::ptr;
 
 use wisen::Verification;
 
-use crate::call::{call_on, peek};
+use crate::call::{ErrorPlace, call_on, peek};
 use crate::error::wisen_error;
 use crate::handle::{Object, free, give};
 use crate::options::wisen_metric;
-use crate::raw::from_c;
+use crate::raw::{Out, from_c};
 use crate::status::wisen_status;
 use crate::store::wisen_store;
 use crate::text::{Chars, wisen_text};
@@ -143,7 +143,8 @@ pub unsafe extern "C" fn wisen_stats(
     })
 }
 
-/// Checks everything stored: rows, payloads, evidence, segments. Reads all of it. Faults are no failure of this
+/// Checks everything stored: every row and what it refers to, payloads, evidence, segments and whether they
+/// hold what the rows say. Reads all of it. Faults are no failure of this
 /// call: ask wisen_verification_get(). On success `*verification` is a handle to be freed with
 /// wisen_verification_free(), on failure NULL. Any thread.
 #[unsafe(no_mangle)]
@@ -153,10 +154,32 @@ pub unsafe extern "C" fn wisen_verify(
     error: *mut *mut wisen_error,
 ) -> wisen_status {
     from_c!(store, verification, error);
+    check(store, verification, error, wisen::Store::verify)
+}
+
+/// Checks what can be checked without reading everything: the structure of the database, the control file,
+/// the heads, codes and links of the segments, and whether what is counted is there. Otherwise like
+/// wisen_verify(). Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_verify_quick(
+    store: *mut wisen_store,
+    verification: *mut *mut wisen_verification,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, verification, error);
+    check(store, verification, error, wisen::Store::verify_quick)
+}
+
+fn check(
+    store: Out<wisen_store>,
+    verification: Out<*mut wisen_verification>,
+    error: ErrorPlace,
+    verify: fn(&wisen::Store) -> wisen::Result<Verification>,
+) -> wisen_status {
     verification.write_if_wanted(ptr::null_mut());
     call_on(store, error, |store| {
         verification.check("verification")?;
-        let found = store.store.verify()?;
+        let found = verify(&store.store)?;
         let faults = Chars::new(found.faults.join("\n"));
         verification.write("verification", give(wisen_verification { found, faults }))
     })

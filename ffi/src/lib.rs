@@ -57,3 +57,5 @@ mod uplift;
 mod window;
 
 mod calibration;
+
+mod keep;

@@ -54,6 +54,10 @@ pub enum wisen_status {
     WISEN_NEWER_SCHEMA = 402,
     /// The store is damaged.
     WISEN_CORRUPT = 403,
+    /// An export cannot be imported; nothing was.
+    WISEN_BAD_IMPORT = 404,
+    /// A file is no whole backup; nothing was restored.
+    WISEN_BAD_BACKUP = 405,
     /// A defect of Wisen itself.
     WISEN_INTERNAL = 901,
     /// A defect of Wisen itself that stopped a call half-way: the handle it was made on answers
@@ -63,7 +67,7 @@ pub enum wisen_status {
 
 use wisen_status as S;
 
-const NAMES: [(wisen_status, &std::ffi::CStr); 24] = [
+const NAMES: [(wisen_status, &std::ffi::CStr); 26] = [
     (S::WISEN_OK, c"WISEN_OK"),
     (S::WISEN_INVALID_ARGUMENT, c"WISEN_INVALID_ARGUMENT"),
     (S::WISEN_WRONG_DIMENSION, c"WISEN_WRONG_DIMENSION"),
@@ -86,6 +90,8 @@ const NAMES: [(wisen_status, &std::ffi::CStr); 24] = [
     (S::WISEN_NOT_A_STORE, c"WISEN_NOT_A_STORE"),
     (S::WISEN_NEWER_SCHEMA, c"WISEN_NEWER_SCHEMA"),
     (S::WISEN_CORRUPT, c"WISEN_CORRUPT"),
+    (S::WISEN_BAD_IMPORT, c"WISEN_BAD_IMPORT"),
+    (S::WISEN_BAD_BACKUP, c"WISEN_BAD_BACKUP"),
     (S::WISEN_INTERNAL, c"WISEN_INTERNAL"),
     (S::WISEN_PANIC, c"WISEN_PANIC"),
 ];

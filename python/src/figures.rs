@@ -157,7 +157,25 @@ impl Stats {
     }
 }
 
-/// What `Store.verify` found.
+/// What `Store.compact` did.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct Compaction(pub(crate) wisen::Compaction);
+
+counters!(Compaction {
+    /// Bytes of all files of the store before; 0 for a store in memory.
+    bytes_before,
+    /// Bytes after it.
+    bytes_after,
+});
+
+#[pymethods]
+impl Compaction {
+    fn __repr__(&self) -> String {
+        format!("Compaction(bytes_before={}, bytes_after={})", self.0.bytes_before, self.0.bytes_after)
+    }
+}
+
+/// What `Store.verify` and `Store.verify_quick` found.
 #[pyclass(frozen, module = "wisen")]
 pub(crate) struct Verification(pub(crate) wisen::Verification);
 
@@ -178,6 +196,12 @@ counters!(Verification {
 
 #[pymethods]
 impl Verification {
+    /// Whether everything was read, or only what a quick look tells.
+    #[getter]
+    fn full(&self) -> bool {
+        self.0.full
+    }
+
     /// Whether nothing is wrong.
     #[getter]
     fn ok(&self) -> bool {

@@ -35,7 +35,7 @@ mod module {
     #[pymodule_export]
     use crate::evidence::{HalfLifeFit, HalfLifeStatus, Principal};
     #[pymodule_export]
-    use crate::figures::{Namespace, ReportReply, Stats, Verification};
+    use crate::figures::{Compaction, Namespace, ReportReply, Stats, Verification};
     #[pymodule_export]
     use crate::govern::{AuditEntry, Merge, Standing, Warning};
     #[pymodule_export]
@@ -48,6 +48,8 @@ mod module {
     use crate::record::{MemoryIterator, Record};
     #[pymodule_export]
     use crate::store::Store;
+    #[pymodule_export]
+    use crate::store::keep::{import_store, restore};
     #[pymodule_export]
     use crate::worth::{Figures, Rate, Uplift};
 

@@ -30,6 +30,8 @@ BASES: dict[type[wisen.WisenError], type[Exception]] = {
     wisen.NotAStoreError: ValueError,
     wisen.NewerSchemaError: RuntimeError,
     wisen.CorruptError: RuntimeError,
+    wisen.BadImportError: ValueError,
+    wisen.BadBackupError: ValueError,
     wisen.InternalError: RuntimeError,
 }
 

@@ -20,6 +20,7 @@ from wisen._wisen import (
     AuditEntry,
     Calibration,
     CalibrationBin,
+    Compaction,
     Evidence,
     Figures,
     HalfLifeFit,
@@ -42,9 +43,13 @@ from wisen._wisen import (
     Verification,
     Warning,
     __version__,
+    import_store,
     open,
+    restore,
 )
 from wisen.errors import (
+    BadBackupError,
+    BadImportError,
     BadTokenError,
     BusyError,
     ClosedError,
@@ -72,11 +77,14 @@ from wisen.errors import (
 
 __all__ = [
     "AuditEntry",
+    "BadBackupError",
+    "BadImportError",
     "BadTokenError",
     "BusyError",
     "Calibration",
     "CalibrationBin",
     "ClosedError",
+    "Compaction",
     "CorruptError",
     "DiskFullError",
     "Evidence",
@@ -120,5 +128,7 @@ __all__ = [
     "ZeroVectorError",
     "__version__",
     "errors",
+    "import_store",
     "open",
+    "restore",
 ]

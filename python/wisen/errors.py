@@ -13,6 +13,8 @@ import errno as _errno
 from typing import Any
 
 __all__ = [
+    "BadBackupError",
+    "BadImportError",
     "BadTokenError",
     "BusyError",
     "ClosedError",
@@ -189,6 +191,18 @@ class CorruptError(WisenError, RuntimeError):
     """The database is damaged."""
 
     code = 403
+
+
+class BadImportError(WisenError, ValueError):
+    """An export cannot be imported; nothing was. The message names the line."""
+
+    code = 404
+
+
+class BadBackupError(WisenError, ValueError):
+    """A file is no whole backup; nothing was restored."""
+
+    code = 405
 
 
 class InternalError(WisenError, RuntimeError):

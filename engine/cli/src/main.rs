@@ -1,7 +1,8 @@
-//! The program `wisen`: a demo, and two looks into a store.
+//! The program `wisen`: a demo, looks into a store, and what keeps it.
 
 mod demo;
 mod info;
+mod keep;
 mod text;
 mod verify;
 
@@ -24,12 +25,19 @@ enum Command {
     Demo(demo::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Backup(keep::Backup),
+    Restore(keep::Restore),
+    Compact(keep::Compact),
+    Export(keep::Export),
+    Import(keep::Import),
 }
 
 const AFTER_HELP: &str = "Examples:
   wisen demo                      watch recall get better from reports, in under a minute
   wisen info wisen-demo/store     what is in a store
   wisen verify wisen-demo/store   whether it is whole
+  wisen backup wisen-demo/store monday.backup
+                                  a copy in one file
 
 Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.";
 
@@ -38,6 +46,11 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Info(args) => info::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(&args),
+        Command::Backup(args) => keep::backup(&args).map(|()| ExitCode::SUCCESS),
+        Command::Restore(args) => keep::restore(&args).map(|()| ExitCode::SUCCESS),
+        Command::Compact(args) => keep::compact(&args).map(|()| ExitCode::SUCCESS),
+        Command::Export(args) => keep::export(&args).map(|()| ExitCode::SUCCESS),
+        Command::Import(args) => keep::import(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wisen: {error:#}");

@@ -10,13 +10,16 @@ use wisen::Verification;
 
 use crate::text::{count, number};
 
-/// Check everything in a store: rows, contents, evidence, segments. Changes nothing.
+/// Check a store: what a quick look tells, or (--full) every row, content, sum and segment. Changes nothing.
 #[derive(clap::Args)]
 #[command(after_help = "Exit status: 0 nothing is wrong, 1 something is, or the store cannot be opened.\n\n\
-    Examples:\n  wisen verify wisen-demo/store\n  wisen verify wisen-demo/store --json")]
+    Examples:\n  wisen verify wisen-demo/store\n  wisen verify wisen-demo/store --full --json")]
 pub struct Args {
     /// Folder of the store
     path: PathBuf,
+    /// Read and check everything
+    #[arg(long)]
+    full: bool,
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -24,7 +27,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let verified = crate::info::open(&args.path).and_then(|store| {
-        let found = store.verify()?;
+        let found = if args.full { store.verify()? } else { store.verify_quick()? };
         store.close()?;
         Ok(found)
     });
@@ -43,15 +46,13 @@ fn as_text(found: &Verification) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "checked  {}", count(found.memories, "memory", "memories"))?;
     writeln!(text, "         {}", count(found.reports, "report", "reports"))?;
-    writeln!(
-        text,
-        "         {} recomputed from the reports",
-        count(found.cells, "experience", "experiences")
-    )?;
+    let recomputed = if found.full { " recomputed from the reports" } else { "" };
+    writeln!(text, "         {}{recomputed}", count(found.cells, "experience", "experiences"))?;
     let segments = count(found.segments, "segment", "segments");
     writeln!(text, "         {segments} with {}", count(found.sealed, "vector", "vectors"))?;
     if found.is_ok() {
-        writeln!(text, "found    nothing wrong")?;
+        let more = if found.full { "" } else { " at a quick look (--full reads everything)" };
+        writeln!(text, "found    nothing wrong{more}")?;
     }
     if found.unreachable > 0 {
         writeln!(
@@ -72,6 +73,7 @@ fn as_text(found: &Verification) -> Result<String> {
 fn as_json(found: &Verification) -> String {
     let value = json!({
         "ok": found.is_ok(),
+        "full": found.full,
         "memories": found.memories,
         "reports": found.reports,
         "cells": found.cells,

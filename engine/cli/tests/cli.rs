@@ -33,7 +33,17 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn help_shows_examples_and_usage_errors_end_with_2() {
-    for command in [&["--help"][..], &["demo", "--help"], &["info", "--help"], &["verify", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["demo", "--help"],
+        &["info", "--help"],
+        &["verify", "--help"],
+        &["backup", "--help"],
+        &["restore", "--help"],
+        &["compact", "--help"],
+        &["export", "--help"],
+        &["import", "--help"],
+    ] {
         assert!(out(command, 0).contains("Examples:"), "{command:?}");
     }
     for wrong in [&[][..], &["forget"], &["info"], &["verify", "a", "b"], &["demo", "--events", "0"]] {
@@ -45,7 +55,7 @@ fn help_shows_examples_and_usage_errors_end_with_2() {
 fn what_is_no_store_ends_with_1_and_is_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let missing = folder.path().join("missing");
-    for command in ["info", "verify"] {
+    for command in ["info", "verify", "compact"] {
         assert!(err(&[command, text(&missing)], 1).contains("missing"));
         assert!(err(&[command, text(folder.path())], 1).starts_with("wisen: "));
     }
@@ -145,7 +155,44 @@ fn a_damaged_segment_is_a_fault() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&segment, bytes).expect("segment");
-    assert!(out(&["verify", text(&path)], 1).contains("fault"));
-    let json: Value = serde_json::from_str(&out(&["verify", "--json", text(&path)], 1)).expect("JSON");
+    assert!(out(&["verify", "--full", text(&path)], 1).contains("fault"));
+    let json: Value =
+        serde_json::from_str(&out(&["verify", "--full", "--json", text(&path)], 1)).expect("JSON");
     assert!(json["faults"].as_array().is_some_and(|faults| !faults.is_empty()));
+}
+
+#[test]
+fn a_store_is_kept_from_the_command_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let store = Store::open(at("store"), Options::new(2)).expect("a store");
+    for i in 0_u8..50 {
+        store.remember(Memory::new(format!("memory {i}"), [f32::from(i), 1.0])).expect("remember");
+    }
+    store.close().expect("close");
+    let memories = |name: &str, n: u64| {
+        assert!(out(&["info", &at(name)], 0).contains(&format!("memories     {n}\n")));
+        assert!(out(&["verify", "--full", &at(name)], 0).contains("nothing wrong\n"));
+        assert!(out(&["verify", &at(name)], 0).contains("quick look"));
+    };
+    assert!(out(&["backup", &at("store"), &at("a")], 0).contains("KiB"));
+    assert!(err(&["backup", &at("store"), &at("a")], 1).contains("it exists"));
+    out(&["backup", &at("store"), &at("a"), "--force"], 0);
+    out(&["restore", &at("a"), &at("restored")], 0);
+    memories("restored", 50);
+    assert!(err(&["restore", &at("a"), &at("restored")], 1).contains("not empty"));
+    assert!(out(&["compact", &at("restored")], 0).contains("after"));
+    memories("restored", 50);
+    assert!(out(&["export", &at("store"), &at("b")], 0).contains("rows"));
+    out(&["import", &at("b"), &at("imported")], 0);
+    memories("imported", 50);
+    assert!(out(&["import", &at("b"), &at("store"), "--memories"], 0).contains("50 memories"));
+    memories("store", 100);
+    let mut lines = fs::read_to_string(at("b")).expect("the export");
+    lines.truncate(lines.len() - 30);
+    fs::write(at("b"), lines).expect("cut");
+    assert!(err(&["import", &at("b"), &at("cut")], 1).contains("cut short"));
+    fs::write(at("a"), "no backup").expect("write");
+    assert!(err(&["restore", &at("a"), &at("cut")], 1).contains("no whole backup"));
+    assert!(!folder.path().join("cut").exists());
 }

@@ -8,17 +8,23 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::outcome::Calibration;
-use crate::segment;
+use crate::segment::{self, SpaceKind};
+use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, fields, forecasts, half_lives,
-    lots, names, policies, principals, reports, standings,
+    lots, names, policies, principals, reports, standings, tables,
 };
 
 use super::core::Core;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
+use super::partition::experience_metric;
+use super::points::Loaded;
 use super::recall::parse_metadata;
 use super::seal;
+
+/// Dangling references that are named one by one.
+const MOST_REFERENCES: usize = 100;
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
@@ -154,66 +160,171 @@ pub(crate) fn calibration(core: &Core, namespace: Option<&str>) -> Result<Calibr
     })
 }
 
-/// Checks everything stored. Only what makes checking itself impossible is an error.
-pub(crate) fn verify(core: &Core) -> Result<Verification> {
+/// What to do about damage to rows.
+const RESTORE: &str = "way out: restore a backup";
+/// What to do about damage to a segment.
+const SEAL: &str = "way out: none needed, the next seal builds it anew";
+
+/// Checks what can be checked without reading everything: the structure of the database, the control file,
+/// the list of segments and their heads, and whether what is counted is there.
+pub(crate) fn verify_quick(core: &Core) -> Result<Verification> {
     let mut found = Verification::default();
     core.view.catch_up(&core.db)?;
-    found.faults.extend(core.db.integrity()?.into_iter().map(|line| format!("memory.db: {line}")));
-    let lost = core.db.losses()?;
-    if lost > 0 {
-        found.faults.push(format!(
-            "{lost} acknowledged changes were missing when the store was opened (power loss under durability normal, or an older copy)"
-        ));
-    }
-    if core.db.control_damaged_at()?.is_some() {
-        found.faults.push("the control file was damaged and has been set right".to_owned());
-    }
-    for (name, fault) in core.view.condemned() {
-        found.faults.push(format!("segment {name} was set aside: {fault}"));
-    }
+    verify_files(core, &mut found)?;
     core.db.snapshot(|conn| {
-        verify_memories(conn, &mut found)?;
-        verify_merged(conn, &mut found)?;
-        match reports::check_all(conn) {
-            Ok(reports) => found.reports = reports,
-            Err(error) => found.faults.push(error.to_string()),
+        for fault in names::check_counts(conn)? {
+            found.note(fault, RESTORE);
         }
-        for checked in [
-            check_grounds(conn),
-            principals::check(conn),
-            half_lives::all(conn).map(|_| Vec::new()),
-            calibrators::check_all(conn),
-            fields::check_all(conn),
-            forecasts::tallies(conn, None).map(|_| Vec::new()),
-            audit::check_all(conn),
-            policies::check_all(conn),
-            standings::check_all(conn),
-        ] {
-            match checked {
-                Ok(faults) => found.faults.extend(faults),
-                Err(error) => found.faults.push(error.to_string()),
-            }
-        }
-        verify_cells(conn, &mut found)
+        found.memories = names::namespaces(conn)?.iter().map(|row| row.memories.cast_unsigned()).sum();
+        found.reports = reports::count(conn)?;
+        found.cells = cells::count(conn)?;
+        Ok(())
     })?;
     for loaded in core.view.segments().iter() {
+        found.segments += 1;
+        found.sealed += loaded.row.points.cast_unsigned();
+    }
+    Ok(found)
+}
+
+/// Checks everything stored. Only what makes checking itself impossible is an error.
+pub(crate) fn verify(core: &Core) -> Result<Verification> {
+    let mut found = Verification { full: true, ..Verification::default() };
+    core.view.catch_up(&core.db)?;
+    verify_files(core, &mut found)?;
+    let mut rows = Verification::default();
+    core.db.snapshot(|conn| verify_rows(conn, &mut rows))?;
+    for fault in rows.faults {
+        found.note(fault, RESTORE);
+    }
+    (found.memories, found.reports, found.cells) = (rows.memories, rows.reports, rows.cells);
+    for loaded in core.view.segments().iter() {
         let report = segment::verify(&loaded.segment);
+        let name = &loaded.row.name;
         found.segments += 1;
         found.sealed += report.owners;
         found.unreachable += report.unreachable;
         if report.unreachable > 0 {
-            found.faults.push(format!(
-                "segment {}: {} vectors cannot be reached",
-                loaded.row.name, report.unreachable
-            ));
+            let fault = format!("segment {name}: {} vectors cannot be reached", report.unreachable);
+            found.note(fault, "way out: `compact` builds it anew");
         }
-        if report.bad_vectors > 0 {
-            let fault = format!("{} vectors are damaged", report.bad_vectors);
-            found.faults.push(format!("segment {}: {fault}; it was set aside", loaded.row.name));
-            core.view.condemn(&core.db, core.now(), &loaded.row.name, &fault)?;
+        let mut fault =
+            (report.bad_vectors > 0).then(|| format!("{} vectors are damaged", report.bad_vectors));
+        if fault.is_none() && !crate::sabotage::on("segments_unread") {
+            fault = match core.db.snapshot(|conn| against_rows(core, conn, loaded)) {
+                Ok(fault) => fault,
+                // The rows are at fault, which was said above.
+                Err(Error::Corrupt { .. }) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        if let Some(fault) = fault {
+            found.note(format!("segment {name}: {fault}; it was set aside"), SEAL);
+            core.view.condemn(&core.db, core.now(), name, &fault)?;
         }
     }
     Ok(found)
+}
+
+/// Checks what lies around the rows.
+fn verify_files(core: &Core, found: &mut Verification) -> Result<()> {
+    for line in core.db.integrity()? {
+        found.note(format!("memory.db: {line}"), RESTORE);
+    }
+    let lost = core.db.losses()?;
+    if lost > 0 {
+        let fault = format!(
+            "{lost} acknowledged changes were missing when the store was opened (power loss under durability normal, or an older copy)"
+        );
+        found.note(fault, "way out: restore a backup that has them, or go on without them");
+    }
+    let present = core.db.read(changes::last_seq)?;
+    if core.db.is_read_only() && core.db.acknowledged() > present {
+        let missing = core.db.acknowledged() - present;
+        let fault = format!("the control file knows of {missing} acknowledged changes that memory.db lacks");
+        found.note(fault, "way out: restore a backup that has them, or open the store for writing and go on");
+    }
+    if core.db.control_damaged_at()?.is_some() {
+        let fault = "the control file was damaged and has been set right".to_owned();
+        found.note(fault, "way out: none needed");
+    }
+    for (name, fault) in core.view.condemned() {
+        found.note(format!("segment {name} was set aside: {fault}"), SEAL);
+    }
+    Ok(())
+}
+
+/// Whether a segment holds what the rows say: every point of its changes that is still there, with the same
+/// vector to the last bit. Otherwise, what is wrong with it.
+fn against_rows(core: &Core, conn: &Connection, loaded: &Loaded) -> Result<Option<String>> {
+    let range = (loaded.row.lo, loaded.row.hi);
+    let mut fault = None;
+    let mut compare = |what: &str, namespace: i64, id: i64, kind, wanted: &[f32]| {
+        let space = loaded.segment.space(namespace.cast_unsigned(), kind);
+        let same = space.is_some_and(|space| {
+            let held = space.vector(id.cast_unsigned()).ok().flatten();
+            held.is_some_and(|held| {
+                bytemuck::cast_slice::<f32, u8>(held) == bytemuck::cast_slice::<f32, u8>(wanted)
+            })
+        });
+        if !same {
+            fault.get_or_insert_with(|| format!("it does not hold {what} {id} as table {what}s says"));
+        }
+    };
+    memories::points_in(conn, None, range, |id, namespace, _| {
+        if let Some(vector) = memories::vector(conn, id)? {
+            compare("vector", namespace, id, SpaceKind::Memories, &core.metric.prepare(&vector)?);
+        }
+        Ok(())
+    })?;
+    let metric = experience_metric(core.metric);
+    for cell in cells::points_in(conn, range)? {
+        let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
+        compare("cell", cell.namespace, cell.id, SpaceKind::Experiences, &vector);
+    }
+    Ok(fault)
+}
+
+/// Checks every row of every table: checksums, payloads, references, and what is derived from others.
+pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result<()> {
+    verify_memories(conn, found)?;
+    verify_merged(conn, found)?;
+    match reports::check_all(conn) {
+        Ok(reports) => found.reports = reports,
+        Err(error) => found.faults.push(sentence(error)),
+    }
+    let grounds = check_grounds(conn);
+    let summable = matches!(&grounds, Ok(faults) if faults.is_empty());
+    for checked in [
+        grounds,
+        principals::check(conn),
+        half_lives::all(conn).map(|_| Vec::new()),
+        calibrators::check_all(conn),
+        fields::check_all(conn),
+        forecasts::tallies(conn, None).map(|_| Vec::new()),
+        audit::check_all(conn),
+        policies::check_all(conn),
+        standings::check_all(conn),
+        names::check_counts(conn),
+        tables::check_references(conn, MOST_REFERENCES),
+    ] {
+        match checked {
+            Ok(faults) => found.faults.extend(faults),
+            Err(error) => found.faults.push(sentence(error)),
+        }
+    }
+    if summable {
+        verify_cells(conn, found)?;
+    }
+    Ok(())
+}
+
+/// What is wrong, without what to do about it.
+fn sentence(error: Error) -> String {
+    match error {
+        Error::Corrupt { what } => what,
+        other => other.to_string(),
+    }
 }
 
 fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
@@ -234,7 +345,7 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
         for row in rows {
             found.memories += 1;
             if let Err(error) = record(conn, row) {
-                found.faults.push(error.to_string());
+                found.faults.push(sentence(error));
             }
         }
     }
@@ -247,7 +358,7 @@ fn verify_merged(conn: &Connection, found: &mut Verification) -> Result<()> {
     for row in merged {
         found.memories += 1;
         if let Err(error) = record(conn, row) {
-            found.faults.push(error.to_string());
+            found.faults.push(sentence(error));
         }
     }
     Ok(())
@@ -258,7 +369,7 @@ fn verify_cells(conn: &Connection, found: &mut Verification) -> Result<()> {
     let (stored, lots) = match cells::all(conn, None).and_then(|cells| Ok((cells, lots::all(conn)?))) {
         Ok(stored) => stored,
         Err(error) => {
-            found.faults.push(error.to_string());
+            found.faults.push(sentence(error));
             return Ok(());
         }
     };

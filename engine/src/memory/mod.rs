@@ -1,11 +1,14 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod backup;
 mod barred;
 mod calibrate;
 mod chance;
+mod compact;
 mod core;
 mod distil;
 mod doubles;
+mod erase;
 mod fields;
 mod figures;
 mod files;
@@ -20,6 +23,7 @@ mod open;
 mod options;
 mod output;
 mod partition;
+mod place;
 mod points;
 mod policy;
 mod principals;
@@ -30,10 +34,12 @@ mod sample;
 mod seal;
 mod standing;
 mod store;
+mod transfer;
 mod trial;
 mod uplift;
 mod view;
 
+pub use compact::Compaction;
 pub use distil::Merge;
 pub use figures::Window;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};

@@ -244,6 +244,8 @@ pub struct AuditEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Verification {
+    /// Whether everything was read, or only what a quick look tells.
+    pub full: bool,
     /// Memories whose row and payload were checked.
     pub memories: u64,
     /// Reports whose rows were checked.
@@ -256,11 +258,16 @@ pub struct Verification {
     pub sealed: u64,
     /// Vectors that a graph search can never reach.
     pub unreachable: u64,
-    /// Everything that is wrong, one sentence each; empty when all is well.
+    /// Everything that is wrong, one sentence each, with the table and row or the file, and the way out;
+    /// empty when all is well.
     pub faults: Vec<String>,
 }
 
 impl Verification {
+    pub(crate) fn note(&mut self, fault: impl std::fmt::Display, way_out: &str) {
+        self.faults.push(format!("{fault} ({way_out})"));
+    }
+
     /// Whether nothing is wrong.
     pub fn is_ok(&self) -> bool {
         self.faults.is_empty() && self.unreachable == 0

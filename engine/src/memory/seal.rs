@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use xxhash_rust::xxh3::Xxh3;
@@ -25,6 +27,8 @@ use super::points::Loaded;
 
 /// A segment is merged with what follows while it is at most so many times as large.
 const RATIO: i64 = 3;
+/// The file whose lock is the right to seal; it names the process that took it last.
+const LEASE: &str = "seal.lock";
 /// Memories whose time is over that are forgotten in one transaction.
 const EXPIRED_BATCH: usize = 1000;
 
@@ -110,6 +114,40 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     Ok(true)
 }
 
+/// Puts everything into one segment, and sweeps all other files: nothing of what is gone stays in the index.
+/// Returns up to which change it reaches. The caller holds the lease.
+pub(crate) fn merge_all(core: &Core, _lease: &Lease) -> Result<i64> {
+    // Another process may have sealed until now, and died before it could say so.
+    core.db.raise_generation();
+    core.view.catch_up(&core.db)?;
+    core.view.retire_condemned(&core.db, core.now())?;
+    forget_expired(core)?;
+    core.view.catch_up(&core.db)?;
+    let segments = core.view.segments();
+    let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
+    let harvest = core.db.snapshot(|conn| {
+        let seq = changes::last_seq(conn)?;
+        if let [only] = segments.as_slice()
+            && changes::masking_after(conn, only.row.hi)? == 0
+        {
+            let (lo, hi) = (only.row.lo, only.row.hi);
+            let outside = changes::points_in(conn, 0, lo)? + changes::points_in(conn, hi, seq)?;
+            if outside == 0 {
+                return Ok(None);
+            }
+        }
+        let replaced = segments.iter().map(|loaded| loaded.row.clone()).collect();
+        collect(core, conn, (0, seq), replaced).map(Some)
+    })?;
+    let Some(harvest) = harvest else {
+        core.view.files().sweep(&names)?;
+        return Ok(segments.last().map_or(0, |only| only.row.hi));
+    };
+    let hi = harvest.hi;
+    build(core, harvest)?;
+    Ok(hi)
+}
+
 /// What goes into a new segment.
 struct Harvest {
     lo: i64,
@@ -142,6 +180,16 @@ fn gather(core: &Core, conn: &Connection, segments: &[Arc<Loaded>], least: u64) 
             replaced.push(loaded.row.clone());
         }
     }
+    collect(core, conn, (lo, hi), replaced).map(Some)
+}
+
+/// Reads the points of a range of changes.
+fn collect(
+    core: &Core,
+    conn: &Connection,
+    (lo, hi): (i64, i64),
+    replaced: Vec<SegmentRow>,
+) -> Result<Harvest> {
     let mut harvest = Harvest { lo, hi, spaces: Vec::new(), places: HashMap::new(), rows_hash: 0, replaced };
     let mut hash = Xxh3::new();
     memories::points_in(conn, None, (lo, hi), |id, namespace, _| {
@@ -157,7 +205,7 @@ fn gather(core: &Core, conn: &Connection, segments: &[Arc<Loaded>], least: u64) 
         harvest.add(&mut hash, cell.namespace, SpaceKind::Experiences, metric, cell.id, &vector);
     }
     harvest.rows_hash = hash.digest();
-    Ok(Some(harvest))
+    Ok(harvest)
 }
 
 impl Harvest {
@@ -230,7 +278,7 @@ fn forget_expired(core: &Core) -> Result<()> {
 }
 
 /// The right to seal, as long as it is held.
-enum Lease {
+pub(crate) enum Lease {
     Held(File),
     /// Nobody else can seal a store in memory.
     NotNeeded,
@@ -246,12 +294,31 @@ impl Drop for Lease {
     }
 }
 
+/// Takes the right to seal. Whoever has it is waited for as long as the store waits for any lock.
+pub(crate) fn wait_for_lease(core: &Core) -> Result<Lease> {
+    let begun = Instant::now();
+    loop {
+        if let Some(lease) = lease(core)? {
+            return Ok(lease);
+        }
+        if begun.elapsed() >= core.db.busy() {
+            let name = core.dir.as_ref().and_then(|dir| std::fs::read_to_string(dir.join(LEASE)).ok());
+            let holder = match name.filter(|name| !name.is_empty()) {
+                Some(pid) => format!("process {pid}, which seals,"),
+                None => "another process, which seals,".to_owned(),
+            };
+            return Err(Error::Busy { holder, waited_ms: begun.elapsed().as_millis() as u64 });
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Takes the right to seal; `None` if another process has it.
 fn lease(core: &Core) -> Result<Option<Lease>> {
     let Some(dir) = &core.dir else {
         return Ok(Some(Lease::NotNeeded));
     };
-    let path = dir.join("seal.lock");
+    let path = dir.join(LEASE);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -259,7 +326,12 @@ fn lease(core: &Core) -> Result<Option<Lease>> {
         .open(&path)
         .map_err(Error::io("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lease::Held(file))),
+        Ok(()) => {
+            // For whoever waits; a name that cannot be written is none.
+            let pid = std::process::id().to_string();
+            let _ = file.set_len(0).and_then(|()| (&file).write_all(pid.as_bytes()));
+            Ok(Some(Lease::Held(file)))
+        }
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
     }

@@ -320,7 +320,15 @@ impl Store {
         inspect::audit_entries(&self.core, after, limit)
     }
 
-    /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.
+    /// Checks what can be checked without reading everything: the structure of the database, the control
+    /// file, the heads, codes and links of the segments, and whether what is counted is there.
+    pub fn verify_quick(&self) -> Result<Verification> {
+        self.core.enter()?;
+        inspect::verify_quick(&self.core)
+    }
+
+    /// Checks everything stored: every row and what it refers to, payloads, evidence, segments and whether
+    /// they hold what the rows say. Reads all of it.
     pub fn verify(&self) -> Result<Verification> {
         self.core.enter()?;
         inspect::verify(&self.core)

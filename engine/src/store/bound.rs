@@ -8,7 +8,7 @@ use crate::id::ReceiptId;
 use super::cells::{intern_situation, situation};
 use super::db::{Tx, sql};
 use super::experiences::load_experience;
-use super::payload::pack;
+use super::payload::{pack, unpack};
 use super::receipts::{decode_ids, encode_ids};
 use super::slip::{Facts, HitFacts, Slip};
 use super::sum::RowSum;
@@ -106,6 +106,61 @@ pub(super) fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Op
         })
         .map_err(sql)?;
     Ok(Some(bound))
+}
+
+/// Computes the checksums of all rows anew, where they come from elsewhere.
+pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
+    let mut statement =
+        conn.prepare("SELECT id, situation, query_text, shown, facts FROM receipts").map_err(sql)?;
+    let mut rows = statement.query([]).map_err(sql)?;
+    while let Some(row) = rows.next().map_err(sql)? {
+        let id: Vec<u8> = row.get(0).map_err(sql)?;
+        let bytes: [u8; 16] =
+            id.as_slice().try_into().map_err(|_| Error::corrupt("a receipt id is not 16 bytes long"))?;
+        let (text, shown): (Option<Vec<u8>>, Vec<u8>) = (row.get(2).map_err(sql)?, row.get(3).map_err(sql)?);
+        let facts: Option<Vec<u8>> = row.get(4).map_err(sql)?;
+        let situation = row.get(1).map_err(sql)?;
+        let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown, facts.as_deref()).finish();
+        conn.prepare_cached("UPDATE receipts SET checksum = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![id, checksum]))
+            .map_err(sql)?;
+    }
+    Ok(())
+}
+
+/// Takes the text out of the copies of receipts whose text `speaks` of what is to go.
+pub(super) fn erase_texts(tx: &Tx<'_>, speaks: &dyn Fn(&str) -> bool) -> Result<()> {
+    let mut found = Vec::new();
+    {
+        let mut statement = tx
+            .conn
+            .prepare(
+                "SELECT id, situation, query_text, shown, facts FROM receipts WHERE query_text IS NOT NULL",
+            )
+            .map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let text: Vec<u8> = row.get(2).map_err(sql)?;
+            if speaks(&unpack(&text)?) {
+                let (id, situation): (Vec<u8>, i64) = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+                let (shown, facts): (Vec<u8>, Option<Vec<u8>>) =
+                    (row.get(3).map_err(sql)?, row.get(4).map_err(sql)?);
+                found.push((id, situation, shown, facts));
+            }
+        }
+    }
+    for (id, situation, shown, facts) in found {
+        let bytes: [u8; 16] =
+            id.as_slice().try_into().map_err(|_| Error::corrupt("a receipt id is not 16 bytes long"))?;
+        let checksum = receipt_sum(&bytes, situation, None, &shown, facts.as_deref()).finish();
+        tx.conn
+            .execute(
+                "UPDATE receipts SET query_text = NULL, checksum = ?2 WHERE id = ?1",
+                params![id, checksum],
+            )
+            .map_err(sql)?;
+    }
+    Ok(())
 }
 
 /// Whether it was left to chance that the recall with this receipt showed a memory.

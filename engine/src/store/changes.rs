@@ -1,10 +1,11 @@
 //! The log of changes, by which every process catches up with every other.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
 
-use super::db::sql;
+use super::db::{Tx, sql};
+use super::identity::set_meta;
 
 /// What a change did. The numbers are part of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +116,38 @@ pub(crate) fn masked_after(conn: &Connection, namespace: i64, seq: i64, cells: b
     let mut statement = conn.prepare_cached(text).map_err(sql)?;
     let rows = statement.query_map(params![namespace, seq], |r| r.get::<_, i64>(0)).map_err(sql)?;
     rows.map(|row| row.map(i64::cast_unsigned).map_err(sql)).collect()
+}
+
+/// How many points of segments that end at `seq` count no more, at most.
+pub(crate) fn masking_after(conn: &Connection, seq: i64) -> Result<u64> {
+    conn.prepare_cached("SELECT count(*) FROM changes WHERE seq > ?1 AND op IN (2, 3, 7)")
+        .and_then(|mut s| s.query_row([seq], |r| r.get::<_, i64>(0)))
+        .map(i64::cast_unsigned)
+        .map_err(sql)
+}
+
+/// The change up to which the log was thinned out: whoever has seen less cannot catch up by it.
+pub(crate) fn thinned(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached("SELECT value FROM meta WHERE key = 'thinned_seq'")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)).optional())
+        .map(|seq| seq.unwrap_or(-1))
+        .map_err(sql)
+}
+
+/// Drops the changes up to `seq`, all of which are in a segment, that nobody needs any more: what masks
+/// points of segments stays, what brought a point that is still there, and the newest of all.
+pub(crate) fn thin(tx: &Tx<'_>, seq: i64) -> Result<()> {
+    let gone = tx
+        .conn
+        .execute(
+            "DELETE FROM changes WHERE seq <= ?1 AND seq < (SELECT max(seq) FROM changes) AND op NOT IN (2, 3, 7)
+               AND NOT (op = 1 AND EXISTS
+                 (SELECT 1 FROM memories m WHERE m.id = ref AND m.vector_seq = changes.seq AND m.status = 0))
+               AND NOT (op = 5 AND EXISTS (SELECT 1 FROM cells c WHERE c.id = ref AND c.seq = changes.seq))",
+            [seq],
+        )
+        .map_err(sql)?;
+    if gone > 0 { set_meta(tx.conn, "thinned_seq", seq) } else { Ok(()) }
 }
 
 /// How many points (memories and cells) the changes in `(lo, hi]` brought, at most.

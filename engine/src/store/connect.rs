@@ -29,7 +29,13 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
             Ok(conn) => Ok((conn, false)),
             // On read-only media nobody can be writing, so SQLite needs none of its own files beside
             // the database, which such media would not let it create.
-            Err(_) if is_read_only_media(dir) && !dir.join("memory.db-wal").exists() => {
+            Err(_) if is_read_only_media(dir) => {
+                // Its size is asked of the folder: no one but SQLite opens it.
+                if std::fs::metadata(dir.join("memory.db-wal")).is_ok_and(|log| log.len() > 0) {
+                    let why = "it lies on read-only media with its write-ahead log, which cannot be read there: \
+                               close a store before it is put there, or open a copy of it elsewhere";
+                    return Err(Error::ReadOnly { path: dir.to_owned(), why: why.to_owned() });
+                }
                 Ok((open_reader(dir, true, wanted.busy)?, true))
             }
             Err(error) => Err(error),
@@ -79,25 +85,26 @@ fn is_read_only_media(dir: &Path) -> bool {
 }
 
 pub(super) fn open_reader(dir: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
-    let file = dir.join("memory.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> Result<Connection> {
-        let conn = if immutable {
-            let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
-        } else {
-            Connection::open_with_flags(&file, flags).map_err(sql)?
-        };
-        prepare(&conn, busy)?;
-        // Touches the file, so that what cannot be read fails here.
-        conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
-        Ok(conn)
-    };
-    open().map_err(|e| located(e, dir))
+    open_file(&dir.join("memory.db"), immutable, busy).map_err(|e| located(e, dir))
 }
 
-fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
+/// Opens a database for reading. `immutable`: nobody writes to it, and SQLite puts no files beside it.
+pub(super) fn open_file(file: &Path, immutable: bool, busy: Duration) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = if immutable {
+        let escaped = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sql)?
+    } else {
+        Connection::open_with_flags(file, flags).map_err(sql)?
+    };
+    prepare(&conn, busy)?;
+    // Touches the file, so that what cannot be read fails here.
+    conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(sql)?;
+    Ok(conn)
+}
+
+pub(super) fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
     conn.busy_timeout(busy).map_err(sql)?;
     // Room for all of them: preparing one costs as much as running it ten times. Plans must not depend on
     // what is bound, or they are made anew with each binding.

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode as Sqlite};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::notice;
 use crate::segment::Control;
 
 use super::changes::{self, Op};
@@ -226,6 +227,31 @@ impl Db {
         conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.explain(e))
     }
 
+    /// How long a lock is waited for.
+    pub(crate) fn busy(&self) -> Duration {
+        self.busy
+    }
+
+    /// Rewrites the database without what was deleted, and empties the write-ahead log. Writers wait for
+    /// the first, and it waits for readers of the log, both no longer than the store waits for any lock.
+    pub(crate) fn vacuum(&self) -> Result<()> {
+        let writer = self.writer.try_lock_for(self.busy).ok_or_else(|| Error::Busy {
+            holder: "another thread of this process".to_owned(),
+            waited_ms: self.busy.as_millis() as u64,
+        })?;
+        let conn = writer.as_ref().ok_or(Error::Closed)?;
+        if !crate::sabotage::on("free_pages_stay") {
+            self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
+            let done = vacuum(conn);
+            self.control.word(WRITER_WORD).store(0, Release);
+            done.map_err(|e| self.explain(e))?;
+        }
+        if self.dir.is_some() {
+            truncate_log(conn, self.busy)?;
+        }
+        Ok(())
+    }
+
     /// Closes all connections; the last process to do so leaves no write-ahead log behind. A call
     /// that is still at work keeps its connection until it ends.
     pub(crate) fn close(&self) {
@@ -266,6 +292,7 @@ impl Db {
         let present = self.read(changes::last_seq)?;
         if !(0..present.saturating_add(MOST_LOST)).contains(&acknowledged) {
             // No store can have lost so much: the word itself is damaged.
+            notice::warn("the control file was damaged and is set right");
             self.control.word(SEQ_WORD).store(present.cast_unsigned(), Release);
             return self.write(now, |tx| identity::set_meta(tx.conn, "control_damaged_at", now));
         }
@@ -277,6 +304,7 @@ impl Db {
             // Read again under the write lock: another process may just have committed.
             let lost = if crate::sabotage::on("unnoticed_loss") { 0 } else { self.acknowledged() - tx.seq };
             if lost > 0 {
+                notice::warn(format_args!("{lost} acknowledged changes are missing from memory.db"));
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
                 identity::set_meta(tx.conn, "lost_changes", before.saturating_add(lost))?;
                 tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
@@ -300,7 +328,11 @@ impl Db {
         match sql(error) {
             Error::Busy { .. } => {
                 let pid = self.control.word(WRITER_WORD).load(Acquire);
-                let holder = if pid == 0 { "another process".to_owned() } else { format!("process {pid}") };
+                let holder = if pid == 0 || crate::sabotage::on("nameless") {
+                    "another process".to_owned()
+                } else {
+                    format!("process {pid}")
+                };
                 Error::Busy { holder, waited_ms: self.busy.as_millis() as u64 }
             }
             other => located(other, &self.path()),
@@ -326,6 +358,32 @@ impl Drop for Unfinished<'_> {
             let _ = self.conn.execute_batch(end);
         }
         self.control.word(WRITER_WORD).store(0, Release);
+    }
+}
+
+/// Rewrites a database without what was deleted.
+pub(super) fn vacuum(conn: &Connection) -> rusqlite::Result<()> {
+    // The pages of the new file hold nothing of what was in their memory before.
+    conn.pragma_update(None, "secure_delete", "ON")?;
+    let done = conn.execute_batch("VACUUM");
+    conn.pragma_update(None, "secure_delete", "OFF")?;
+    done
+}
+
+/// Moves the write-ahead log into the database and empties it. Waits for those who read from it.
+pub(super) fn truncate_log(conn: &Connection, busy: Duration) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let blocked: i64 =
+            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).map_err(sql)?;
+        if blocked == 0 {
+            return Ok(());
+        }
+        if begun.elapsed() >= busy {
+            let holder = "a reader of the write-ahead log".to_owned();
+            return Err(Error::Busy { holder, waited_ms: begun.elapsed().as_millis() as u64 });
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

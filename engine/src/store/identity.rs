@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, types::FromSql};
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
@@ -13,7 +15,9 @@ use super::schema;
 /// What was fixed when the store was created.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Identity {
-    /// Random; segments and the control file carry it too.
+    /// Random; segments and the control file carry it too. A store that was restored or imported lives
+    /// another life than the one it comes from: this is then a hash of both ids, so that files of the one
+    /// are of no account in the other.
     pub store_id: [u8; 16],
     pub dimension: usize,
     pub metric: String,
@@ -104,13 +108,39 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
             "table meta gives dimension {dimension}, which its vectors do not have"
         )));
     }
+    let store_id: [u8; 16] = store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?;
     let identity = Identity {
-        store_id: store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?,
+        store_id: in_life(store_id, meta(conn, "lineage")?.unwrap_or(0)),
         dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,
         metric: meta(conn, "metric")?.ok_or_else(|| missing("metric"))?,
         model: meta(conn, "model")?,
     };
     Ok(Some((identity, version)))
+}
+
+/// Checks that a database says what a store is, and these settings.
+pub(crate) fn check_identity(conn: &Connection, metric: &str, dimension: usize) -> Result<()> {
+    match read(conn, Path::new("memory.db"))? {
+        Some((identity, _)) if identity.metric == metric && identity.dimension == dimension => Ok(()),
+        _ => Err(Error::corrupt("table meta says otherwise than the first line")),
+    }
+}
+
+/// The id of a store in the life that began with this lineage; 0: its first.
+fn in_life(store_id: [u8; 16], lineage: i64) -> [u8; 16] {
+    if lineage == 0 || crate::sabotage::on("one_life") {
+        return store_id;
+    }
+    let mut hash = Xxh3::new();
+    hash.update(&store_id);
+    hash.update(&lineage.to_le_bytes());
+    hash.digest128().to_le_bytes()
+}
+
+/// Begins another life of the store.
+pub(crate) fn begin_life(conn: &Connection) -> Result<()> {
+    let random = uuid::Uuid::new_v4().as_u128() as i64;
+    set_meta(conn, "lineage", random & i64::MAX | 1)
 }
 
 pub(crate) fn meta<T: FromSql>(conn: &Connection, key: &str) -> Result<Option<T>> {

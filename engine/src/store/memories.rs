@@ -429,16 +429,25 @@ pub(crate) fn points_in(
 
 /// Returns whether any field of the metadata is declared.
 fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<bool> {
-    let filed = fields::put(tx.conn, id, metadata)?;
+    insert_payload(tx.conn, id, content, metadata)?;
+    fields::put(tx.conn, id, metadata)
+}
+
+/// Makes these the content and metadata of a memory.
+pub(super) fn insert_payload(
+    conn: &Connection,
+    id: i64,
+    content: &str,
+    metadata: Option<&str>,
+) -> Result<()> {
     let (content, metadata) = (pack(content), metadata.map(pack));
     let checksum = payload_sum(id, &content, metadata.as_deref()).finish();
-    tx.conn
-        .prepare_cached(
-            "INSERT OR REPLACE INTO payloads(memory, content, metadata, checksum) VALUES (?1, ?2, ?3, ?4)",
-        )
-        .and_then(|mut s| s.execute(params![id, content, metadata, checksum]))
-        .map(|_| filed)
-        .map_err(sql)
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO payloads(memory, content, metadata, checksum) VALUES (?1, ?2, ?3, ?4)",
+    )
+    .and_then(|mut s| s.execute(params![id, content, metadata, checksum]))
+    .map(|_| ())
+    .map_err(sql)
 }
 
 fn payload_sum(id: i64, content: &[u8], metadata: Option<&[u8]>) -> RowSum {
@@ -446,13 +455,30 @@ fn payload_sum(id: i64, content: &[u8], metadata: Option<&[u8]>) -> RowSum {
 }
 
 fn put_vector(tx: &Tx<'_>, id: i64, vector: &[f32]) -> Result<()> {
+    insert_vector(tx.conn, id, vector)
+}
+
+/// Makes this the vector of a memory.
+pub(super) fn insert_vector(conn: &Connection, id: i64, vector: &[f32]) -> Result<()> {
     let blob: &[u8] = bytemuck::cast_slice(vector);
     let checksum = RowSum::new("vectors").int(id).bytes(blob).finish();
-    tx.conn
-        .prepare_cached("INSERT OR REPLACE INTO vectors(memory, vector, checksum) VALUES (?1, ?2, ?3)")
+    conn.prepare_cached("INSERT OR REPLACE INTO vectors(memory, vector, checksum) VALUES (?1, ?2, ?3)")
         .and_then(|mut s| s.execute(params![id, blob, checksum]))
         .map(|_| ())
         .map_err(sql)
+}
+
+/// Computes the checksums of all rows anew, where they come from elsewhere.
+pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare(&format!("SELECT {COLUMNS} FROM memories")).map_err(sql)?;
+    let rows = statement.query_map([], MemoryRow::read).map_err(sql)?;
+    for row in rows {
+        let (row, _) = row.map_err(sql)?;
+        conn.prepare_cached("UPDATE memories SET checksum = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute([row.id, row.sum().finish()]))
+            .map_err(sql)?;
+    }
+    Ok(())
 }
 
 /// A vector from its bytes (f32, little-endian).

@@ -5,6 +5,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod audit;
+pub(crate) mod backup;
 mod bound;
 pub(crate) mod calibrators;
 pub(crate) mod cells;
@@ -12,7 +13,9 @@ pub(crate) mod changes;
 mod connect;
 pub(crate) mod credit;
 mod db;
+pub(crate) mod erase;
 pub(crate) mod experiences;
+pub(crate) mod export;
 pub(crate) mod fields;
 pub(crate) mod figures;
 pub(crate) mod forecasts;
@@ -34,11 +37,12 @@ mod schema;
 mod slip;
 pub(crate) mod standings;
 mod sum;
+pub(crate) mod tables;
 
 pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use db::{Db, Tx, Wanted};
 pub(crate) use fields::Condition;
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, check_identity};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;
 pub(crate) use receipts::Receipts;

@@ -40,6 +40,38 @@ pub(crate) fn namespace_by_name(conn: &Connection, name: &str) -> Result<Option<
     statement.query_row([name], namespace_row).optional().map_err(sql)
 }
 
+/// Checks that as many memories are there as are counted. One sentence for each fault.
+pub(crate) fn check_counts(conn: &Connection) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    let mut statement = conn
+        .prepare(
+            "SELECT n.id, n.memories, (SELECT count(*) FROM memories m WHERE m.namespace = n.id AND m.status = 0)
+             FROM namespaces n ORDER BY n.id",
+        )
+        .map_err(sql)?;
+    let rows = statement
+        .query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?)))
+        .map_err(sql)?;
+    for row in rows {
+        let (id, counted, there) = row.map_err(sql)?;
+        if counted != there {
+            faults.push(format!(
+                "row {id} of table namespaces counts {counted} memories, and {there} are there"
+            ));
+        }
+    }
+    let kept: i64 =
+        conn.query_row("SELECT count(*) FROM memories WHERE status <> 2", [], |r| r.get(0)).map_err(sql)?;
+    for table in ["payloads", "vectors"] {
+        let there: i64 =
+            conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).map_err(sql)?;
+        if there != kept {
+            faults.push(format!("table {table} has {there} rows for {kept} memories"));
+        }
+    }
+    Ok(faults)
+}
+
 /// The number of the namespace with this name, which is created if it is missing.
 pub(crate) fn intern_namespace(tx: &mut Tx<'_>, name: &str) -> Result<i64> {
     if let Some(row) = namespace_by_name(tx.conn, name)? {

@@ -14,9 +14,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
+use crate::notice;
 
 use super::connect::write_ahead;
-use super::db::sql;
+use super::db::{sql, truncate_log, vacuum};
 use super::memories::decode;
 use super::payload::{pack, unpack};
 use super::slip::{Facts, Slip};
@@ -26,6 +27,8 @@ const KEEP: Duration = Duration::from_hours(30 * 24);
 const MOST: i64 = 200_000;
 /// Batches written between two looks for receipts to drop.
 const SWEEP_EVERY: u32 = 256;
+/// Ending of a damaged file that was put aside.
+const DAMAGED: &str = ".damaged";
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS receipts(
   id BLOB PRIMARY KEY, vector BLOB NOT NULL, query_text BLOB, shown BLOB NOT NULL,
@@ -156,6 +159,60 @@ impl Receipts {
         Ok(())
     }
 
+    /// Drops what was asked with one of these vectors, or with a text that `speaks` of what is to go.
+    pub(crate) fn erase(&self, vectors: &[Vec<f32>], speaks: &dyn Fn(&str) -> bool) -> Result<()> {
+        let goes = |vector: &[f32], text: Option<&str>| {
+            let same = |other: &Vec<f32>| {
+                bytemuck::cast_slice::<f32, u8>(other) == bytemuck::cast_slice::<f32, u8>(vector)
+            };
+            vectors.iter().any(same) || text.is_some_and(speaks)
+        };
+        let mut guard = self.conn.lock();
+        self.waiting.lock().retain(|_, slip| !goes(&slip.vector, slip.text.as_deref()));
+        let Some(held) = &mut *guard else {
+            return Ok(());
+        };
+        self.with_conn(held, |(conn, _)| {
+            let mut gone = Vec::new();
+            let mut statement = conn.prepare("SELECT id, vector, query_text FROM receipts").map_err(sql)?;
+            let mut rows = statement.query([]).map_err(sql)?;
+            while let Some(row) = rows.next().map_err(sql)? {
+                let vector: Vec<u8> = row.get(1).map_err(sql)?;
+                let text: Option<Vec<u8>> = row.get(2).map_err(sql)?;
+                let text = text.as_deref().map(unpack).transpose()?;
+                if goes(&decode(&vector)?, text.as_deref()) {
+                    gone.push(row.get::<_, Vec<u8>>(0).map_err(sql)?);
+                }
+            }
+            for id in gone {
+                conn.execute("DELETE FROM receipts WHERE id = ?1", [id]).map_err(sql)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Rewrites the file without what was deleted, empties its log, and removes what was put aside.
+    pub(crate) fn vacuum(&self) -> Result<()> {
+        let mut guard = self.conn.lock();
+        let Some(held) = &mut *guard else {
+            return Ok(());
+        };
+        self.with_conn(held, |(conn, _)| {
+            vacuum(conn).map_err(sql)?;
+            if self.file.is_some() { truncate_log(conn, self.busy) } else { Ok(()) }
+        })?;
+        if let Some(file) = &self.file {
+            let aside = named(file, DAMAGED);
+            match std::fs::remove_file(&aside) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &aside)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the database.
     pub(crate) fn close(&self) {
         *self.conn.lock() = None;
@@ -205,14 +262,16 @@ fn is_damage(error: &Error) -> bool {
     matches!(error, Error::NotAStore { .. } | Error::Corrupt { .. })
 }
 
+fn named(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
 /// Puts a damaged file aside and begins a new one. Its log goes: it would be played into the new file.
 fn begin_anew(file: &Path, busy: Duration) -> Result<Connection> {
-    let named = |end: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    for path in [named("-wal"), named("-shm")] {
+    notice::warn("receipts.db is damaged: it is put aside and begun anew");
+    for path in [named(file, "-wal"), named(file, "-shm")] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", &path)(error));
@@ -220,12 +279,13 @@ fn begin_anew(file: &Path, busy: Duration) -> Result<Connection> {
             _ => {}
         }
     }
-    std::fs::rename(file, named(".damaged")).map_err(Error::io("put aside", file))?;
+    std::fs::rename(file, named(file, DAMAGED)).map_err(Error::io("put aside", file))?;
     connect(file, busy)
 }
 
 fn ready(conn: Connection, busy: Duration) -> rusqlite::Result<Connection> {
     conn.busy_timeout(busy)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     write_ahead(&conn, busy)?;
     conn.pragma_update(None, "synchronous", "OFF")?;
     conn.execute_batch(TABLE)?;

@@ -141,6 +141,26 @@ impl Row {
         condition: &str,
         value: impl rusqlite::ToSql,
     ) -> Result<Vec<Row>> {
+        let rows = Self::load_unchecked(conn, condition, value)?;
+        rows.into_iter()
+            .map(|(row, checksum)| {
+                if row.sum() == checksum {
+                    Ok(row)
+                } else {
+                    Err(Error::corrupt(format!(
+                        "row {} of table reports does not match its checksum",
+                        row.id
+                    )))
+                }
+            })
+            .collect()
+    }
+
+    fn load_unchecked(
+        conn: &Connection,
+        condition: &str,
+        value: impl rusqlite::ToSql,
+    ) -> Result<Vec<(Row, i64)>> {
         let mut statement = conn
             .prepare_cached(&format!("SELECT {COLUMNS} FROM reports WHERE {condition} ORDER BY id"))
             .map_err(sql)?;
@@ -172,11 +192,7 @@ impl Row {
             let (mut row, used, standing, checksum) = row.map_err(sql)?;
             row.standing = Standing::from_number(standing)?;
             row.used = decode_ids(&used)?;
-            if row.sum() == checksum {
-                Ok(row)
-            } else {
-                Err(Error::corrupt(format!("row {} of table reports does not match its checksum", row.id)))
-            }
+            Ok((row, checksum))
         })
         .collect()
     }
@@ -214,6 +230,17 @@ impl Row {
             .map_err(sql)
     }
 
+    /// Takes the note and the situation out of a row.
+    pub(super) fn erase(&mut self, tx: &Tx<'_>, note: bool, situation: bool) -> Result<()> {
+        self.note = self.note.take().filter(|_| !note);
+        self.situation = self.situation.filter(|_| !situation);
+        tx.conn
+            .prepare_cached("UPDATE reports SET note = ?2, situation = ?3, checksum = ?4 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![self.id, self.note, self.situation, self.sum()]))
+            .map(|_| ())
+            .map_err(sql)
+    }
+
     /// Writes what may change of a row: whether it waits, and whether it was retracted.
     pub(super) fn save(&self, tx: &Tx<'_>) -> Result<()> {
         tx.conn
@@ -222,6 +249,16 @@ impl Row {
             .map(|_| ())
             .map_err(sql)
     }
+}
+
+/// Computes the checksums of all rows anew, where they come from elsewhere.
+pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
+    for (row, _) in Row::load_unchecked(conn, "?1 = 1", 1)? {
+        conn.prepare_cached("UPDATE reports SET checksum = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute([row.id, row.sum()]))
+            .map_err(sql)?;
+    }
+    Ok(())
 }
 
 /// The id that the next report gets. None is given out twice.

@@ -52,6 +52,7 @@ void test_figures(const char *folder);
 void test_calibration(const char *folder);
 void test_filters(const char *folder);
 void test_records(const char *folder);
+void test_keep(const char *folder);
 void test_arguments(const char *folder);
 void test_open(const char *folder);
 void test_sizes(const char *folder);

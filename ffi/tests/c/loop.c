@@ -106,6 +106,7 @@ int main(int count, char **arguments) {
     test_calibration(arguments[1]);
     test_filters(arguments[1]);
     test_records(arguments[1]);
+    test_keep(arguments[1]);
     test_arguments(arguments[1]);
     test_open(arguments[1]);
     test_sizes(arguments[1]);

@@ -1,5 +1,6 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
 //! trusting, governing, browsing, declaring fields, measuring; what
+//! trusting, governing, browsing, measuring, keeping; what
 //! concerns the handle as a whole is here.
 
 mod ask;
@@ -7,6 +8,7 @@ mod browse;
 mod fields;
 mod govern;
 mod handle;
+pub(crate) mod keep;
 mod measure;
 mod tell;
 mod trust;
@@ -68,7 +70,7 @@ impl Store {
         self.with(py, wisen::Store::stats).map(Stats)
     }
 
-    /// Check everything stored: rows, payloads, evidence, segments.
+    /// Check everything stored: rows and what they refer to, payloads, evidence, segments against rows.
     ///
     /// What is wrong is listed in the answer and raises nothing.
     fn verify(&self, py: Python<'_>) -> PyResult<Verification> {

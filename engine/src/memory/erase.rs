@@ -1,0 +1,52 @@
+//! Erasing a memory for good.
+
+use crate::error::Result;
+use crate::id::MemoryId;
+use crate::store::erase::{self, Traces};
+use crate::store::memories;
+
+use super::core::Core;
+use super::store::Store;
+
+impl Store {
+    /// Forgets a memory and everything that holds its words or its vector: its content, metadata, key and
+    /// vector, its experiences, notes of reports in which it was used, and the texts of recalls and notes
+    /// that are its content, or quote it if it has at least 16 bytes. Recalls whose query was its vector
+    /// (the same numbers) are erased too, and reports on them retracted. Memories merged into it go with
+    /// it. Returns whether there was one.
+    ///
+    /// After [`compact`](Store::compact) nothing of it is in any byte of any file of the store. Out of
+    /// reach are backups and exports made before, copies that were stored as other memories, words of the
+    /// owner in the audit table (the reasons given for decisions), and blocks that the file system or the
+    /// disk has set free but not overwritten.
+    pub fn forget_hard(&self, id: MemoryId) -> Result<bool> {
+        self.core.enter()?;
+        forget(&self.core, id)
+    }
+}
+
+fn forget(core: &Core, id: MemoryId) -> Result<bool> {
+    core.writable()?;
+    let load = || {
+        core.db.snapshot(|conn| match memories::load(conn, id.0.cast_signed())? {
+            Some(row) => Traces::of(conn, &row).map(Some),
+            None => Ok(None),
+        })
+    };
+    let Some(traces) = load()? else {
+        return Ok(false);
+    };
+    let receipts = |traces: &Traces| core.receipts.erase(&traces.vectors, &|text| traces.speak_in(text));
+    // First, so that whatever happens after it can be asked for again.
+    receipts(&traces)?;
+    let (was_there, traces) = core.db.write(core.now(), |tx| {
+        let Some(row) = memories::load(tx.conn, id.0.cast_signed())? else {
+            return Ok((false, traces));
+        };
+        // It may have been changed meanwhile.
+        let traces = Traces::of(tx.conn, &row)?;
+        erase::erase(tx, row, &traces).map(|was_there| (was_there, traces))
+    })?;
+    receipts(&traces)?;
+    Ok(was_there)
+}

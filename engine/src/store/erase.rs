@@ -1,0 +1,157 @@
+//! Erasing a memory: beyond forgetting it, everything that holds its words or its vector.
+//!
+//! This takes it out of the tables. What was deleted lies in free pages, the log and segments until the
+//! store is compacted.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::error::Result;
+use crate::id::ReportId;
+
+use super::aliases;
+use super::bound::erase_texts;
+use super::cells::situation_hash;
+use super::credit;
+use super::db::{Tx, sql};
+use super::ledger::Ledger;
+use super::memories::{self, FORGOTTEN, LIVE, MemoryRow};
+use super::payload::unpack;
+use super::reports::Row;
+use super::tables::{self, Holds};
+
+/// A text of at least so many bytes is erased where another one quotes it; a shorter one could be anybody's,
+/// and only where it is the whole.
+const QUOTED_FROM: usize = 16;
+
+/// The words and vectors of the memories that go.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    pub ids: Vec<i64>,
+    pub contents: Vec<String>,
+    pub vectors: Vec<Vec<f32>>,
+}
+
+impl Traces {
+    /// Those of a memory, and of the memories that were merged into it: they go with it.
+    pub(crate) fn of(conn: &Connection, row: &MemoryRow) -> Result<Self> {
+        let mut traces = Self { ids: vec![row.id], ..Self::default() };
+        if row.status == LIVE {
+            traces.ids.extend(aliases::of_survivor(conn, row.id)?);
+        }
+        for id in &traces.ids {
+            traces.contents.extend(memories::payload(conn, *id)?.map(|(content, ..)| content));
+            traces.vectors.extend(memories::vector(conn, *id)?);
+        }
+        Ok(traces)
+    }
+
+    /// Whether a text is one of the contents, or quotes one.
+    pub(crate) fn speak_in(&self, text: &str) -> bool {
+        self.contents.iter().any(|content| {
+            !content.is_empty() && (text == content || content.len() >= QUOTED_FROM && text.contains(content))
+        })
+    }
+}
+
+/// Erases a memory from the tables. Returns whether it was there until now.
+///
+/// Recalls whose query was the memory's own vector are erased with it, and their reports retracted: what
+/// they taught lies at that vector.
+pub(crate) fn erase(tx: &mut Tx<'_>, row: MemoryRow, traces: &Traces) -> Result<bool> {
+    let same = situations(tx.conn, &traces.vectors)?;
+    retract(tx, traces, &same)?;
+    let was_there = row.status != FORGOTTEN;
+    if was_there {
+        memories::forget(tx, row)?;
+    }
+    for id in &traces.ids {
+        for table in tables::ALL {
+            if let Holds::Memory(column) = table.holds {
+                let text = format!("DELETE FROM {} WHERE {column} = ?1", table.name);
+                tx.conn.execute(&text, [id]).map_err(sql)?;
+            }
+        }
+        tx.conn.execute("DELETE FROM experiences WHERE memory = ?1", [id]).map_err(sql)?;
+    }
+    for situation in &same {
+        tx.conn.execute("DELETE FROM receipts WHERE situation = ?1", [situation]).map_err(sql)?;
+        tx.conn.execute("DELETE FROM experiences WHERE situation = ?1", [situation]).map_err(sql)?;
+    }
+    clean_reports(tx, traces, &same)?;
+    erase_texts(tx, &|text| traces.speak_in(text))?;
+    drop_situations(tx)?;
+    Ok(was_there)
+}
+
+/// Deletes the situations that nothing refers to.
+pub(crate) fn drop_situations(tx: &Tx<'_>) -> Result<()> {
+    if crate::sabotage::on("situations_stay") {
+        return Ok(());
+    }
+    tx.conn
+        .execute(
+            "DELETE FROM situations WHERE id NOT IN (
+               SELECT situation FROM receipts UNION SELECT situation FROM experiences
+               UNION SELECT situation FROM cells
+               UNION SELECT situation FROM reports WHERE situation IS NOT NULL)",
+            [],
+        )
+        .map(|_| ())
+        .map_err(sql)
+}
+
+/// The situations with just these vectors.
+fn situations(conn: &Connection, vectors: &[Vec<f32>]) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    for vector in vectors {
+        let hash = situation_hash(vector).to_le_bytes();
+        let id: Option<i64> = conn
+            .query_row("SELECT id FROM situations WHERE hash = ?1", [hash.as_slice()], |r| r.get(0))
+            .optional()
+            .map_err(sql)?;
+        found.extend(id);
+    }
+    Ok(found)
+}
+
+/// Takes back what was reported in these situations on other memories, or on a recall.
+fn retract(tx: &mut Tx<'_>, traces: &Traces, situations: &[i64]) -> Result<()> {
+    let mut ledger = Ledger::default();
+    for situation in situations {
+        let mut rows = Row::load_where(tx.conn, "situation = ?1", situation)?;
+        rows.retain(|row| !is_own(row, traces));
+        rows.extend(Row::load_where(
+            tx.conn,
+            "receipt IN (SELECT id FROM receipts WHERE situation = ?1)",
+            situation,
+        )?);
+        for row in rows.into_iter().filter(|row| row.retracted_at.is_none()) {
+            credit::retract(tx, &mut ledger, ReportId(row.id.cast_unsigned()))?;
+        }
+    }
+    ledger.close(tx).map(|_| ())
+}
+
+/// Whether a report was told on one of these memories alone, without a recall.
+fn is_own(row: &Row, traces: &Traces) -> bool {
+    row.receipt.is_none() && row.used.iter().all(|id| traces.ids.contains(&id.cast_signed()))
+}
+
+/// Takes out of the reports the notes on these memories, and the situations that are theirs.
+fn clean_reports(tx: &Tx<'_>, traces: &Traces, situations: &[i64]) -> Result<()> {
+    for mut row in Row::load_where(tx.conn, "?1 AND (note IS NOT NULL OR situation IS NOT NULL)", 1)? {
+        let used = row.used.iter().any(|id| traces.ids.contains(&id.cast_signed()));
+        let quotes = match row.note.as_deref() {
+            Some(note) => traces.speak_in(&unpack(note)?),
+            None => false,
+        };
+        let note = row.note.is_some() && (used || quotes);
+        let situation = row
+            .situation
+            .is_some_and(|situation| situations.contains(&situation) || (is_own(&row, traces) && used));
+        if note || situation {
+            row.erase(tx, note, situation)?;
+        }
+    }
+    Ok(())
+}
