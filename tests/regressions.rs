@@ -223,3 +223,20 @@ fn want_of_file_handles_costs_no_segment() {
         assert_eq!(place.open(Options::existing()).stats().unwrap().segments, 1, "with {handles} handles");
     }
 }
+
+/// A memory that moved twice between two recalls of a handle is one hit, not two.
+#[test]
+fn moved_twice_is_shown_once() {
+    let place = Place::new();
+    let (store, other) = (place.open(Options::new(4)), place.open(Options::new(4)));
+    other.recall(&Query::new([1.0, 0.0, 0.0, 0.0])).unwrap();
+    let id = store.remember(Memory::new("a", [1.0, 0.0, 0.0, 0.0])).unwrap();
+    other.recall(&Query::new([1.0, 0.0, 0.0, 0.0])).unwrap();
+    let new = store.remember(Memory::new("b", [0.0, 0.0, 0.0, 1.0])).unwrap();
+    for x in [0.1, 0.2, 0.3] {
+        store.update(id, Update::new().vector([1.0, x, 0.0, 0.0])).unwrap();
+        store.update(new, Update::new().vector([0.0, 0.0, x, 1.0])).unwrap();
+    }
+    let hits = other.recall(&Query::new([1.0, 0.0, 0.0, 0.0])).unwrap().hits;
+    assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), [id, new]);
+}

@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 const PART: &str = "WISEN_TEST_PART";
 const STORE: &str = "WISEN_TEST_STORE";
 const NUMBER: &str = "WISEN_TEST_NUMBER";
+const TEXT: &str = "WISEN_TEST_TEXT";
 /// Marks what a child says among what the test harness prints.
 const SAYS: &str = "@child ";
 
@@ -23,13 +24,16 @@ pub struct Part {
     pub store: PathBuf,
     /// A number that means what the part wants.
     pub number: u64,
+    /// A text that means what the part wants.
+    pub text: String,
 }
 
 /// The part of this process, if it is a child.
 pub fn part() -> Option<Part> {
     let name = env::var(PART).ok()?;
     let number = env::var(NUMBER).unwrap().parse().unwrap();
-    Some(Part { name, store: env::var_os(STORE).unwrap().into(), number })
+    let text = env::var(TEXT).unwrap_or_default();
+    Some(Part { name, store: env::var_os(STORE).unwrap().into(), number, text })
 }
 
 /// Says a line to the parent, at once.
@@ -48,11 +52,17 @@ pub struct Running {
 
 /// Starts a child.
 pub fn start(part: &str, store: &Path, number: u64) -> Running {
+    start_with(part, store, number, "")
+}
+
+/// Starts a child that is told a text too.
+pub fn start_with(part: &str, store: &Path, number: u64, text: &str) -> Running {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
         .env(PART, part)
         .env(STORE, store)
         .env(NUMBER, number.to_string())
+        .env(TEXT, text)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -6,6 +6,7 @@
 )]
 
 pub mod child;
+pub mod history;
 
 use std::path::PathBuf;
 

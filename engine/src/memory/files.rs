@@ -112,8 +112,9 @@ impl Files {
     }
 
     /// Removes every file but these: leftovers of interrupted seals, replaced and damaged segments.
-    /// Maps of a removed file stay valid. The caller holds the lease for sealing.
-    pub(crate) fn sweep(&self, keep: &[&str]) -> Result<()> {
+    /// Maps of a removed file stay valid. The caller holds the lease for sealing. `first` runs before
+    /// anything is removed, and only if something is.
+    pub(crate) fn sweep(&self, keep: &[&str], first: impl FnOnce() -> Result<()>) -> Result<()> {
         let Files::Folder(folder) = self else {
             return Ok(());
         };
@@ -125,9 +126,11 @@ impl Files {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io("list", folder)(error)),
         };
+        let mut first = Some(first);
         for entry in entries {
             let entry = entry.map_err(Error::io("list", folder))?;
             if !entry.file_name().to_str().is_some_and(|name| keep.contains(&name)) {
+                first.take().map_or(Ok(()), |first| first())?;
                 fs::remove_file(entry.path()).map_err(Error::io("remove", &entry.path()))?;
             }
         }

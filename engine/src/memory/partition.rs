@@ -325,7 +325,10 @@ impl State {
                     gone.memories.insert(id, change.seq);
                 }
                 if let Some(row) = live()? {
-                    if let Some(fresh) = fresh_memory(conn, metric, row.id, row.vector_seq)? {
+                    // If it moved again since, that change brings the vector: it must not come twice.
+                    let is_newest = row.vector_seq == change.seq;
+                    let fresh = is_newest.then(|| fresh_memory(conn, metric, row.id, row.vector_seq));
+                    if let Some(fresh) = fresh.transpose()?.flatten() {
                         self.memory_sample.put((shuffle(row.id), id), fresh.row.vector());
                         Arc::make_mut(&mut self.fresh_memories).push(fresh);
                     }

@@ -74,6 +74,11 @@ impl Tx<'_> {
         Ok(self.seq)
     }
 
+    /// Notes the time of something.
+    pub(crate) fn note(&mut self, what: &str) -> Result<()> {
+        identity::set_meta(self.conn, what, self.now)
+    }
+
     /// The number that the next change will get.
     pub(crate) fn next_seq(&self) -> i64 {
         self.seq + 1
@@ -203,11 +208,19 @@ impl Db {
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
     ) -> Result<T> {
-        run(conn, "BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
+        // Sabotage: says that it is done before it is.
+        let early = crate::sabotage::on("acknowledge_early");
+        if !early || conn.is_autocommit() {
+            run(conn, "BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
+        }
         self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
-        let _guard = Unfinished { conn, control: &self.control };
+        let guard = Unfinished { conn, control: &self.control };
         let mut tx = Tx { conn, now, seq: changes::last_seq(conn)? };
         let value = work(&mut tx)?;
+        if early && tx.seq % 16 != 0 {
+            std::mem::forget(guard);
+            return Ok(value);
+        }
         run(conn, "COMMIT").map_err(|e| self.explain(e))?;
         if !crate::sabotage::on("tell_nobody") {
             self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
