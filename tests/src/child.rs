@@ -99,6 +99,13 @@ impl Running {
         said
     }
 
+    /// Waits for its end, however it comes; returns what it said meanwhile.
+    pub fn ended(mut self) -> Vec<String> {
+        let said = std::iter::from_fn(|| self.hear()).collect();
+        self.child.wait().unwrap();
+        said
+    }
+
     /// Kills it (SIGKILL: it does nothing more) and returns what it had said until then.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();

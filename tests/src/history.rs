@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use wisen::{Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update};
+use wisen::{Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update, Window};
 
 /// Numbers per vector of every store under attack.
 pub const DIM: usize = 8;
@@ -254,6 +254,9 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
     if records.is_empty() {
         return Ok(words);
     }
+    // Every report of a history is one attempt.
+    let attempts = store.figures(Some(&namespace), Window::new(0, i64::MAX))?.attempts;
+    let _ = writeln!(words, "{attempts} reports");
     for standing in store.review(Some(&namespace))? {
         let state = match standing.state {
             StandingState::Active => "active",

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 use crate::segment::Bytes;
 
+use super::open::create_folder;
+
 const FOLDER: &str = "segments";
 const TEMPORARY: &str = "tmp-";
 const DAMAGED: &str = ".damaged";
@@ -73,7 +75,7 @@ impl Files {
                 Ok(())
             }
             Files::Folder(folder) => {
-                fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+                create_folder(folder)?;
                 let temporary = folder.join(format!("{TEMPORARY}{name}"));
                 let written = write_file(folder, &temporary, &folder.join(name), fill);
                 if written.is_err() {

@@ -100,8 +100,26 @@ fn find_or_create(dir: &Path, options: &Options) -> Result<()> {
             Err(not_a_store("there is nothing; to create a store, give the dimension of its vectors"))
         }
         Some(_) => Ok(()),
-        None => fs::create_dir_all(dir).map_err(Error::io("create", dir)),
+        None => create_folder(dir),
     }
+}
+
+/// Creates a folder and those it lies in, so that a power loss does not take them away again.
+pub(crate) fn create_folder(dir: &Path) -> Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    for folder in missing {
+        if crate::sabotage::on("folders_unsynced") {
+            break;
+        }
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        // Where it may not even be read there is nothing to be done.
+        if let Ok(parent_file) = fs::File::open(parent) {
+            parent_file.sync_all().map_err(Error::io("sync", parent))?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks the options against what was fixed at creation.

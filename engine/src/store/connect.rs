@@ -48,7 +48,12 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
         prepare(&conn, wanted.busy)?;
         let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(sql)?;
-        conn.pragma_update(None, "synchronous", if wanted.full { "FULL" } else { "NORMAL" }).map_err(sql)?;
+        let level = match wanted.full {
+            _ if crate::sabotage::on("never_synced") => "OFF",
+            true if !crate::sabotage::on("full_is_normal") => "FULL",
+            _ => "NORMAL",
+        };
+        conn.pragma_update(None, "synchronous", level).map_err(sql)?;
         Ok((conn, mode))
     };
     let (conn, mode) = open().map_err(|e| located(e, dir))?;

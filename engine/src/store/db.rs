@@ -191,7 +191,7 @@ impl Db {
             waited_ms: self.busy.as_millis() as u64,
         })?;
         let conn = writer.as_ref().ok_or(Error::Closed)?;
-        let raise = durable && !self.full;
+        let raise = durable && !self.full && !crate::sabotage::on("never_synced");
         if raise {
             conn.pragma_update(None, "synchronous", "FULL").map_err(|e| self.explain(e))?;
         }
@@ -221,7 +221,10 @@ impl Db {
             std::mem::forget(guard);
             return Ok(value);
         }
-        run(conn, "COMMIT").map_err(|e| self.explain(e))?;
+        let ended = run(conn, "COMMIT").map_err(|e| self.explain(e));
+        if !crate::sabotage::on("commit_errors_pass") {
+            ended?;
+        }
         if !crate::sabotage::on("tell_nobody") {
             self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
         }

@@ -1,0 +1,338 @@
+//! Damage to any file of a store: every byte changed in ten ways, every length cut to, files missing,
+//! swapped with another store's, or replaced by older ones. What is opened then answers exactly as before,
+//! or as it did earlier and says what is lost, or with a typed error: never wrongly, never with a panic,
+//! never late. Without `WISEN_ATTACK` a small sample for some seconds; `ci` takes a larger one; a number
+//! is that of cases to look at. `WISEN_SEED` repeats a sample.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use wisen::{Error, ErrorCode, Options, Store};
+use wisen_tests::copy_folder;
+use wisen_tests::history::{self, DIM, Run, Twin, observe};
+
+/// Cases of the sample under `WISEN_ATTACK=ci`, and how long it may take.
+const CASES: u64 = 20_000;
+const TIME: Duration = Duration::from_secs(100);
+/// No case may take longer.
+const LONGEST: Duration = Duration::from_secs(1);
+/// Operations of the history: sealed twice on the way, the last ones in the log only.
+const OPERATIONS: u64 = 60;
+
+/// A store with every kind of file, and what it looked like after each operation.
+struct Golden {
+    base: TempDir,
+    seed: u64,
+    looks: Vec<String>,
+    /// As another store: what it looks like.
+    other_seed: u64,
+    other: String,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_of(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Builds a store; leaves a copy of it as it was halfway, and does not close it.
+fn build(path: &Path, halfway: Option<&Path>, seed: u64) {
+    let living = path.with_extension("living");
+    let store = Store::open(&living, Options::new(DIM).threads(1)).unwrap();
+    let mut run = Run::resume(&store, seed, 0).unwrap();
+    for done in 0..OPERATIONS {
+        run.step(&store).unwrap();
+        if done == OPERATIONS / 3 || done == OPERATIONS * 4 / 5 {
+            store.seal().unwrap();
+            store.flush().unwrap();
+        }
+        if done == OPERATIONS / 2
+            && let Some(halfway) = halfway
+        {
+            copy_folder(&living, halfway);
+        }
+    }
+    // As a kill would leave it.
+    copy_folder(&living, path);
+    drop(store);
+    std::fs::remove_dir_all(living).unwrap();
+    for entry in files_of(path) {
+        if entry.to_string_lossy().ends_with("-shm") {
+            std::fs::remove_file(entry).unwrap();
+        }
+    }
+}
+
+impl Golden {
+    fn new(seed: u64) -> Self {
+        let base = folder();
+        let other_seed = seed ^ 1;
+        build(&base.path().join("store"), Some(&base.path().join("halfway")), seed);
+        build(&base.path().join("other"), None, other_seed);
+        let mut twin = Twin::new(seed).unwrap();
+        let looks = (0..=OPERATIONS).map(|done| twin.at(done).unwrap().to_owned()).collect();
+        let mut twin = Twin::new(other_seed).unwrap();
+        twin.pass_to(OPERATIONS).unwrap();
+        let other = twin.at(OPERATIONS).unwrap().to_owned();
+        let store = base.path().join("store");
+        let files = files_of(&store)
+            .into_iter()
+            .map(|file| (file.strip_prefix(&store).unwrap().to_owned(), std::fs::read(&file).unwrap()))
+            .collect();
+        Self { base, seed, looks, other_seed, other, files }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.base.path().join(name)
+    }
+}
+
+/// One way to damage a store.
+#[derive(Debug, Clone)]
+enum Damage {
+    Byte { file: usize, at: usize, way: u8 },
+    Cut { file: usize, to: usize },
+    Missing { file: usize },
+    Swapped { file: usize },
+    Older { file: usize },
+}
+
+impl Damage {
+    fn file(&self) -> usize {
+        match self {
+            Damage::Byte { file, .. }
+            | Damage::Cut { file, .. }
+            | Damage::Missing { file }
+            | Damage::Swapped { file }
+            | Damage::Older { file } => *file,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Damage::Byte { .. } => "byte",
+            Damage::Cut { .. } => "cut",
+            Damage::Missing { .. } => "missing",
+            Damage::Swapped { .. } => "swapped",
+            Damage::Older { .. } => "older",
+        }
+    }
+
+    /// Damages a copy of the store. Returns whether that changed anything.
+    fn inflict(&self, golden: &Golden, store: &Path) -> bool {
+        let (name, bytes) = &golden.files[self.file()];
+        let file = store.join(name);
+        let from = |folder: &str| {
+            let same = golden.at(folder).join(name);
+            if same.exists() {
+                return Some(same);
+            }
+            // Names of segments differ.
+            let kin = files_of(&golden.at(folder));
+            kin.into_iter().find(|path| path.extension() == file.extension() && path.parent() != Some(store))
+        };
+        match self {
+            Damage::Byte { at, way, .. } => {
+                let mut bytes = bytes.clone();
+                let before = bytes[*at];
+                bytes[*at] = match way {
+                    0..8 => before ^ (1 << way),
+                    8 => 0,
+                    _ => 0xff,
+                };
+                std::fs::write(file, &bytes).unwrap();
+                bytes[*at] != before
+            }
+            Damage::Cut { to, .. } => {
+                std::fs::write(file, &bytes[..*to]).unwrap();
+                true
+            }
+            Damage::Missing { .. } => std::fs::remove_file(file).is_ok(),
+            Damage::Swapped { .. } => from("other").is_some_and(|other| std::fs::copy(other, file).is_ok()),
+            Damage::Older { .. } => from("halfway").is_some_and(|older| std::fs::copy(older, file).is_ok()),
+        }
+    }
+}
+
+fn is_typed(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::Corrupt | ErrorCode::NotAStore | ErrorCode::Io | ErrorCode::NewerSchema | ErrorCode::ReadOnly
+    )
+}
+
+/// What a damaged store does: a word for the count, or what is wrong.
+fn look(golden: &Golden, path: &Path) -> Result<&'static str, String> {
+    let store = match Store::open(path, Options::existing().threads(1)) {
+        Ok(store) => store,
+        Err(error) if is_typed(&error) => return Ok("refused"),
+        Err(error) => return Err(format!("not a typed error at open: {error}")),
+    };
+    let typed = |error: Error| if is_typed(&error) { Ok("error") } else { Err(format!("untyped: {error}")) };
+    let words = match observe(&store, golden.seed) {
+        Ok(words) => words,
+        Err(error) => return typed(error),
+    };
+    if words == golden.looks[OPERATIONS as usize] {
+        return Ok("right");
+    }
+    let said = match store.verify() {
+        Ok(found) => found.faults,
+        Err(error) => return typed(error),
+    };
+    match golden.looks.iter().position(|look| *look == words) {
+        Some(_) if !said.is_empty() => return Ok("earlier, said"),
+        Some(done) if done > 0 => return Err(format!("after {done} of {OPERATIONS}, and verify says nothing")),
+        _ => {}
+    }
+    if observe(&store, golden.other_seed).is_ok_and(|words| words == golden.other) {
+        return Ok("the other store");
+    }
+    let what = history::difference(&golden.looks[OPERATIONS as usize], &words);
+    Err(format!("wrong answer ({what}); verify: {said:?}"))
+}
+
+/// Every case there is, of those the `n`-th.
+struct Cases {
+    files: Vec<usize>,
+}
+
+impl Cases {
+    fn new(golden: &Golden) -> Self {
+        Self { files: golden.files.iter().map(|(_, bytes)| bytes.len()).collect() }
+    }
+
+    fn count(&self) -> u64 {
+        // Ten ways for each byte, and each length.
+        self.files.iter().map(|length| 11 * *length as u64).sum()
+    }
+
+    fn nth(&self, mut n: u64) -> Damage {
+        for (file, length) in self.files.iter().enumerate() {
+            let here = 11 * *length as u64;
+            if n < here {
+                let (at, way) = ((n / 11) as usize, (n % 11) as u8);
+                return if way < 10 { Damage::Byte { file, at, way } } else { Damage::Cut { file, to: at } };
+            }
+            n -= here;
+        }
+        unreachable!("there are fewer cases")
+    }
+
+    fn whole_files(&self) -> Vec<Damage> {
+        let all = 0..self.files.len();
+        all.flat_map(|file| [Damage::Missing { file }, Damage::Swapped { file }, Damage::Older { file }]).collect()
+    }
+}
+
+type Counts = BTreeMap<(String, &'static str), BTreeMap<String, u64>>;
+
+/// Looks at cases on two threads until there are none or time is up.
+fn sweep(golden: &Golden, cases: &[Damage], time: Duration) -> (Counts, Vec<String>, usize) {
+    let next = AtomicUsize::new(0);
+    let (counts, wrong) = (Mutex::new(Counts::new()), Mutex::new(Vec::new()));
+    let begun = Instant::now();
+    let busy: [AtomicU64; 2] = Default::default();
+    std::thread::scope(|scope| {
+        for worker in 0..2 {
+            let (next, counts, wrong, busy) = (&next, &counts, &wrong, &busy[worker]);
+            scope.spawn(move || {
+                let copy = golden.at(&format!("copy{worker}"));
+                while begun.elapsed() < time {
+                    let Some(case) = cases.get(next.fetch_add(1, SeqCst)) else { break };
+                    let _ = std::fs::remove_dir_all(&copy);
+                    copy_folder(&golden.at("store"), &copy);
+                    if !case.inflict(golden, &copy) {
+                        continue;
+                    }
+                    let start = Instant::now();
+                    busy.store(begun.elapsed().as_millis() as u64 + 1, SeqCst);
+                    let result = catch_unwind(AssertUnwindSafe(|| look(golden, &copy)));
+                    busy.store(0, SeqCst);
+                    let took = start.elapsed();
+                    let result = match result {
+                        Err(_) => Err("a panic".to_owned()),
+                        Ok(_) if took > LONGEST => Err(format!("it took {took:?}")),
+                        Ok(result) => result,
+                    };
+                    let name = golden.files[case.file()].0.to_string_lossy().into_owned();
+                    let name = if name.starts_with("segments") { "segment".to_owned() } else { name };
+                    let word = result.as_ref().map_or("WRONG", |word| word);
+                    let mut counts = counts.lock().unwrap();
+                    *counts.entry((name.clone(), case.kind())).or_default().entry(word.to_owned()).or_insert(0) += 1;
+                    if let Err(what) = result {
+                        wrong.lock().unwrap().push(format!("{name}, {case:?}: {what}"));
+                    }
+                }
+            });
+        }
+        // A hang cannot be waited for: it ends the program.
+        scope.spawn(|| {
+            while next.load(SeqCst) < cases.len() && begun.elapsed() < time {
+                std::thread::sleep(Duration::from_millis(200));
+                for worker in &busy {
+                    let since = worker.load(SeqCst);
+                    if since > 0 && begun.elapsed().as_millis() as u64 > since + 30_000 {
+                        eprintln!("a case hangs, around number {}", next.load(SeqCst));
+                        std::process::abort();
+                    }
+                }
+            }
+        });
+    });
+    let looked = next.into_inner().min(cases.len());
+    (counts.into_inner().unwrap(), wrong.into_inner().unwrap(), looked)
+}
+
+fn report(what: &str, seed: u64, counts: &Counts, wrong: &[String], looked: usize, of: u64, begun: Instant) {
+    println!("{what}: {looked} of {of} cases, {} wrong, in {:.0} s", wrong.len(), begun.elapsed().as_secs_f64());
+    for ((file, kind), counts) in counts {
+        println!("  {file}, {kind}: {counts:?}");
+    }
+    assert!(wrong.is_empty(), "seed {seed}: {} wrong, such as\n{}", wrong.len(), wrong[..wrong.len().min(25)].join("\n"));
+}
+
+/// A sample of all bytes and lengths of all files.
+#[test]
+fn damaged_bytes_and_lengths_never_give_a_wrong_answer() {
+    let seed = history::seed("corruption");
+    let golden = Golden::new(seed);
+    let all = Cases::new(&golden);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let cases: Vec<Damage> = (0..history::size(CASES)).map(|_| all.nth(rng.u64(..all.count()))).collect();
+    let time = if std::env::var("WISEN_ATTACK").is_ok_and(|size| size != "ci") { Duration::MAX } else { TIME };
+    let begun = Instant::now();
+    let (counts, wrong, looked) = sweep(&golden, &cases, time);
+    report("corruption", seed, &counts, &wrong, looked, all.count(), begun);
+}
+
+/// Whole files missing, of another store, or older.
+#[test]
+fn files_missing_swapped_or_older_never_give_a_wrong_answer() {
+    let seed = history::seed("corruption, whole files");
+    let golden = Golden::new(seed);
+    let cases = Cases::new(&golden).whole_files();
+    let begun = Instant::now();
+    let (counts, wrong, looked) = sweep(&golden, &cases, Duration::MAX);
+    report("corruption, whole files", seed, &counts, &wrong, looked, cases.len() as u64, begun);
+}

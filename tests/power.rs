@@ -1,0 +1,382 @@
+//! Power losses: every change of a file is recorded while a history runs; then a disk is made up as a
+//! power loss may have left it at any point, with unsynced writes dropped, torn or reordered, and unsynced
+//! names missing. Under `durability full` nothing acknowledged may be lost, under `normal` only a suffix of
+//! what was not flushed; the store always opens, holds a prefix of the history, and can be written to.
+//! `WISEN_ATTACK` sets the number of disks, `WISEN_SEED` repeats a run.
+#![allow(clippy::unwrap_used)]
+#![cfg(target_os = "linux")]
+
+#[path = "shim/mod.rs"]
+mod shim;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use shim::{Event, Mark, Watch};
+use wisen::{Durability, Memory, Options, Outcome, Query, Report, Store};
+use wisen_tests::history::{self, DIM, Run, Twin, UPKEEP, difference, observe};
+
+/// Disks under `WISEN_ATTACK=ci`.
+const IMAGES: u64 = 5000;
+/// Operations of a history, and disks made of its trace.
+const OPERATIONS: u64 = 50;
+const EACH: usize = 125;
+/// What a disk writes at once.
+const SECTOR: usize = 512;
+
+/// Runs a history below `root` and records what becomes of the files.
+fn record(root: &Path, seed: u64, durability: Durability, rng: &mut fastrand::Rng) -> Vec<Event> {
+    let watch = Watch::new(root);
+    watch.record(root);
+    let path = root.join("store");
+    let control = path.join("control");
+    let open = || Store::open(&path, Options::new(DIM).durability(durability).threads(1)).unwrap();
+    let mut store = open();
+    let mut run = Run::resume(&store, seed, 0).unwrap();
+    for done in 0..OPERATIONS {
+        watch.mark(Mark::Issued(done + 1));
+        run.step(&store).unwrap();
+        // The map may reach the disk at any time from now on.
+        watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
+        watch.mark(Mark::Acknowledged(done + 1));
+        if rng.u32(..6) == 0 {
+            UPKEEP[rng.usize(..UPKEEP.len())].1(&store).unwrap();
+            watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
+            // A seal with nothing to seal makes nothing durable.
+            store.flush().unwrap();
+            watch.mark(Mark::Flushed(done + 1));
+        }
+        if rng.u32(..20) == 0 {
+            if rng.bool() {
+                store.close().unwrap();
+                watch.mark(Mark::Flushed(done + 1));
+            }
+            drop(store);
+            store = open();
+            run.look(&store).unwrap();
+        }
+    }
+    drop(store);
+    watch.recorded()
+}
+
+#[derive(Clone)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Length(u64),
+}
+
+#[derive(Default)]
+struct File {
+    durable: Vec<u8>,
+    pending: Vec<Change>,
+    /// What was stored through a map since it was synced; any of them may be on the disk.
+    mapped: Vec<Vec<u8>>,
+}
+
+#[derive(Clone)]
+enum Name {
+    Put(PathBuf, Entry),
+    Move(PathBuf, PathBuf),
+    Remove(PathBuf),
+}
+
+#[derive(Clone, Copy)]
+enum Entry {
+    File(u32),
+    Folder,
+}
+
+#[derive(Default)]
+struct Folder {
+    durable: BTreeMap<PathBuf, Entry>,
+    pending: Vec<Name>,
+}
+
+/// What is surely on a disk, and what may be.
+#[derive(Default)]
+struct Disk {
+    files: HashMap<u32, File>,
+    folders: HashMap<PathBuf, Folder>,
+    /// Names as a running system sees them.
+    names: HashMap<PathBuf, u32>,
+}
+
+fn change(bytes: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write(at, new) => {
+            let end = *at as usize + new.len();
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
+            bytes[*at as usize..end].copy_from_slice(new);
+        }
+        Change::Length(length) => bytes.resize(*length as usize, 0),
+    }
+}
+
+fn rename(names: &mut BTreeMap<PathBuf, Entry>, name: &Name) {
+    match name {
+        Name::Put(path, entry) => drop(names.insert(path.clone(), *entry)),
+        Name::Remove(path) => drop(names.remove(path)),
+        Name::Move(from, to) => {
+            if let Some(entry) = names.remove(from) {
+                names.insert(to.clone(), entry);
+            }
+        }
+    }
+}
+
+impl Disk {
+    fn in_folder(&mut self, path: &Path, name: Name) {
+        self.folders.entry(path.parent().unwrap().to_owned()).or_default().pending.push(name);
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Create { path, file } => {
+                self.files.insert(*file, File::default());
+                self.names.insert(path.clone(), *file);
+                self.in_folder(path, Name::Put(path.clone(), Entry::File(*file)));
+            }
+            Event::Write { file, at, bytes } => {
+                self.files.get_mut(file).unwrap().pending.push(Change::Write(*at, bytes.clone()));
+            }
+            Event::Truncate { file, length } => {
+                self.files.get_mut(file).unwrap().pending.push(Change::Length(*length));
+            }
+            Event::Sync { file } => {
+                let file = self.files.get_mut(file).unwrap();
+                for one in std::mem::take(&mut file.pending) {
+                    change(&mut file.durable, &one);
+                }
+                if let Some(mapped) = file.mapped.pop() {
+                    file.durable = mapped;
+                    file.mapped.clear();
+                }
+            }
+            Event::SyncFolder { path } => {
+                let folder = self.folders.entry(path.clone()).or_default();
+                for name in std::mem::take(&mut folder.pending) {
+                    rename(&mut folder.durable, &name);
+                }
+            }
+            Event::Rename { from, to } => {
+                if let Some(file) = self.names.remove(from) {
+                    self.names.insert(to.clone(), file);
+                }
+                self.in_folder(to, Name::Move(from.clone(), to.clone()));
+            }
+            Event::Link { from, to } => {
+                let file = self.names[from];
+                self.names.insert(to.clone(), file);
+                self.in_folder(to, Name::Put(to.clone(), Entry::File(file)));
+            }
+            Event::Remove { path } => {
+                self.names.remove(path);
+                self.in_folder(path, Name::Remove(path.clone()));
+            }
+            Event::Folder { path } => self.in_folder(path, Name::Put(path.clone(), Entry::Folder)),
+            Event::Mark(Mark::Mapped(path, bytes)) => {
+                if let Some(file) = self.names.get(path) {
+                    self.files.get_mut(file).unwrap().mapped.push(bytes.clone());
+                }
+            }
+            Event::Mark(_) => {}
+        }
+    }
+
+    /// Writes a disk as a power loss may leave it. `root` is the folder that was watched.
+    fn write(&self, root: &Path, to: &Path, rng: &mut fastrand::Rng) {
+        std::fs::create_dir_all(to).unwrap();
+        let manner = rng.u32(..6);
+        let empty = Folder::default();
+        let folder = self.folders.get(root).unwrap_or(&empty);
+        let mut names = folder.durable.clone();
+        // Names reach a disk in their order: file systems write a journal of them.
+        let kept = match manner {
+            0 => 0,
+            1 => folder.pending.len(),
+            _ => rng.usize(..=folder.pending.len()),
+        };
+        folder.pending[..kept].iter().for_each(|name| rename(&mut names, name));
+        for (path, entry) in names {
+            let to = to.join(path.file_name().unwrap());
+            match entry {
+                Entry::Folder => self.write(&path, &to, rng),
+                // What lies in shared memory of SQLite means nothing after a restart.
+                Entry::File(_) if path.to_string_lossy().ends_with("-shm") => {
+                    if rng.u32(..4) == 0 {
+                        std::fs::write(to, (0..32768).map(|_| rng.u8(..)).collect::<Vec<_>>()).unwrap();
+                    }
+                }
+                Entry::File(file) => std::fs::write(to, self.files[&file].left(manner, rng)).unwrap(),
+            }
+        }
+    }
+}
+
+impl File {
+    /// What a power loss may leave of a file.
+    fn left(&self, manner: u32, rng: &mut fastrand::Rng) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
+        let prefix = rng.usize(..=self.pending.len());
+        for (n, one) in self.pending.iter().enumerate() {
+            match (manner, one) {
+                (0, _) => {}
+                (1, _) => change(&mut bytes, one),
+                (2, _) => {
+                    if n < prefix {
+                        change(&mut bytes, one);
+                    }
+                }
+                (3, _) | (_, Change::Length(_)) => {
+                    if rng.bool() {
+                        change(&mut bytes, one);
+                    }
+                }
+                (_, Change::Write(at, new)) => {
+                    // Torn: some sectors of some writes.
+                    let mut from = 0;
+                    while from < new.len() {
+                        let to = (from + SECTOR - (*at as usize + from) % SECTOR).min(new.len());
+                        if rng.u32(..4) > 0 {
+                            change(&mut bytes, &Change::Write(at + from as u64, new[from..to].to_vec()));
+                        }
+                        from = to;
+                    }
+                }
+            }
+        }
+        if !self.mapped.is_empty() && rng.u32(..4) > 0 {
+            let last = self.mapped.len() - 1;
+            bytes.clone_from(&self.mapped[if rng.bool() { last } else { rng.usize(..=last) }]);
+        }
+        bytes
+    }
+}
+
+/// What was found on disks.
+#[derive(Debug, Default)]
+struct Found {
+    images: u64,
+    /// Disks that lack something acknowledged and not flushed (under `normal` only).
+    shorter: u64,
+    /// Disks on which the operation under way had happened.
+    in_flight: u64,
+    /// Disks whose control file was ahead of the database, which verify said.
+    noticed: u64,
+}
+
+/// Opens a disk and looks whether all is as promised.
+fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u64, u64), found: &mut Found) {
+    let store = Store::open(path, Options::existing().threads(1));
+    let store = match store {
+        // The power went before there was anything.
+        Err(wisen::Error::NotAStore { .. }) if least == 0 => Store::open(path, Options::new(DIM).threads(1)),
+        other => other,
+    };
+    let store = store.unwrap_or_else(|error| panic!("it does not open: {error}"));
+    let words = observe(&store, seed).unwrap();
+    let Some(at) = twin.find(&words, least, most).unwrap() else {
+        for at in 0..=OPERATIONS {
+            if twin.at(at).unwrap() == words {
+                panic!("it stands after {at} operations, {least} to {most} were due");
+            }
+        }
+        panic!("not the state after {least}: {}", difference(twin.at(least).unwrap(), &words));
+    };
+    found.shorter += u64::from(at < acked);
+    found.in_flight += u64::from(at > acked);
+    let faults = store.verify().unwrap().faults;
+    let lost = |fault: &String| fault.contains("acknowledged changes");
+    assert!(faults.iter().all(|fault| lost(fault) && at < acked), "after {at} of {acked}: {faults:?}");
+    found.noticed += u64::from(!faults.is_empty());
+    // Writing goes on.
+    let id = store.remember(Memory::new("late", vec![2.0; DIM])).unwrap();
+    let recall = store.recall(&Query::new(vec![2.0; DIM]).k(1)).unwrap();
+    assert_eq!(recall.hits[0].id, id);
+    store.report(&Report::on(recall.receipt.unwrap(), Outcome::Success).used(id)).unwrap();
+    if found.images % 8 == 0 {
+        store.seal().unwrap();
+        assert_eq!(observe(&store, seed).unwrap(), words, "sealed");
+        let still = store.verify().unwrap().faults;
+        assert!(still.iter().all(lost), "{still:?}");
+    }
+}
+
+fn cut_power(durability: Durability, images: u64, seed: u64) {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (begun, mut found, mut traces) = (Instant::now(), Found::default(), 0);
+    while found.images < images {
+        let history = rng.u64(..1 << 32);
+        let root = base.path().join(format!("trace{traces}"));
+        std::fs::create_dir(&root).unwrap();
+        let events = record(&root, history, durability, &mut rng);
+        std::fs::remove_dir_all(&root).unwrap();
+        traces += 1;
+        let mut twin = Twin::new(history).unwrap();
+        let mut at: Vec<usize> = (0..EACH).map(|_| rng.usize(1..=events.len())).collect();
+        at.sort_unstable();
+        let (mut disk, mut done) = (Disk::default(), 0);
+        let (mut issued, mut acked, mut flushed) = (0, 0, 0);
+        for at in at {
+            for event in &events[done..at] {
+                disk.apply(event);
+                match event {
+                    Event::Mark(Mark::Issued(n)) => issued = *n,
+                    Event::Mark(Mark::Acknowledged(n)) => acked = *n,
+                    Event::Mark(Mark::Flushed(n)) => flushed = *n,
+                    _ => {}
+                }
+            }
+            done = at;
+            let image = base.path().join("image");
+            disk.write(&root, &image, &mut rng);
+            let least = if durability == Durability::Full { acked } else { flushed };
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                check(&image.join("store"), &mut twin, history, (least, acked, issued), &mut found);
+            }));
+            if let Err(panic) = result {
+                println!("seed {seed}, disk {}, history {history}, event {at} of {}", found.images, events.len());
+                println!("before it: {:?}", events[at.saturating_sub(6)..at].iter().map(brief).collect::<Vec<_>>());
+                std::panic::resume_unwind(panic);
+            }
+            found.images += 1;
+            std::fs::remove_dir_all(&image).unwrap();
+        }
+    }
+    println!(
+        "power, durability {}: {} disks of {traces} histories, 0 lost, 0 unopenable, in {:.0} s; {found:?}",
+        durability.as_str(),
+        found.images,
+        begun.elapsed().as_secs_f64()
+    );
+    assert!(found.in_flight > 0, "{found:?}");
+    if durability == Durability::Normal {
+        assert!(found.shorter > 0, "some disks lack a suffix, or nothing was attacked: {found:?}");
+    }
+}
+
+fn brief(event: &Event) -> String {
+    match event {
+        Event::Write { file, at, bytes } => format!("write {} bytes at {at} of file {file}", bytes.len()),
+        Event::Mark(Mark::Mapped(..)) => "mapped".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// `durability full`: what was acknowledged is there.
+#[test]
+fn a_power_loss_takes_nothing_acknowledged_under_full() {
+    cut_power(Durability::Full, history::size(IMAGES) / 2, history::seed("power, full"));
+}
+
+/// `durability normal`: a power loss costs a suffix of what was not flushed.
+#[test]
+fn a_power_loss_takes_a_suffix_under_normal() {
+    cut_power(Durability::Normal, history::size(IMAGES) / 2, history::seed("power, normal"));
+}
