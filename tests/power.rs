@@ -291,7 +291,8 @@ fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u6
     found.in_flight += u64::from(at > acked);
     let faults = store.verify().unwrap().faults;
     let lost = |fault: &String| fault.contains("acknowledged changes");
-    assert!(faults.iter().all(|fault| lost(fault) && at < acked), "after {at} of {acked}: {faults:?}");
+    // The control file may know of an operation that is not acknowledged yet.
+    assert!(faults.iter().all(|fault| lost(fault) && at < most), "after {at} of {acked}: {faults:?}");
     found.noticed += u64::from(!faults.is_empty());
     // Writing goes on.
     let id = store.remember(Memory::new("late", vec![2.0; DIM])).unwrap();

@@ -434,6 +434,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> Error {
             },
             _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
         },
+        // Every statement is a fixed one: the tables are not those that Wisen made.
+        rusqlite::Error::SqlInputError { msg, .. } => {
+            Error::corrupt(format!("the tables of memory.db are not as they were made ({msg})"))
+        }
         // A column of another type than the schema says: no Wisen wrote that row.
         rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::FromSqlConversionFailure(..)
