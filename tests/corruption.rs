@@ -353,6 +353,22 @@ fn damaged_bytes_and_lengths_never_give_a_wrong_answer() {
     report("corruption", seed, &counts, &wrong, looked, all.count(), begun);
 }
 
+/// A stretch of the sweep over all cases: `WISEN_SWEEP` says where it begins, `WISEN_ATTACK` how long it is.
+/// Cases come in an order that is spread over all files, and the same each time.
+#[test]
+fn a_stretch_of_the_whole_sweep() {
+    let Ok(from) = std::env::var("WISEN_SWEEP").map(|from| from.parse::<u64>().unwrap()) else { return };
+    let golden = Golden::new(1);
+    let all = Cases::new(&golden);
+    let to = (from + history::size(CASES)).min(all.count());
+    // A prime larger than any count reaches every case once.
+    let spread = |n: u64| (u128::from(n) * 1_000_000_007 % u128::from(all.count())) as u64;
+    let cases: Vec<Damage> = (from..to).map(|n| all.nth(spread(n))).collect();
+    let begun = Instant::now();
+    let (counts, wrong, looked) = sweep(&golden, &cases, Duration::MAX);
+    report(&format!("sweep from {from}"), 1, &counts, &wrong, looked, all.count(), begun);
+}
+
 /// Whole files missing, of another store, or older.
 #[test]
 fn files_missing_swapped_or_older_never_give_a_wrong_answer() {

@@ -181,8 +181,11 @@ fn child() {
     let watch = Watch::new(&part.store);
     let store = Store::open(&part.store, Options::existing().threads(1)).unwrap();
     let (kinds, nth) = part.text.split_once(' ').unwrap();
-    store.remember(Memory::new(part.number.to_string(), vectors(part.number, 1, DIM).remove(0))).unwrap();
-    child::say("remembered");
+    // The second one writes nothing before it seals.
+    if part.number == 1 {
+        store.remember(Memory::new("last", vectors(2, 1, DIM).remove(0))).unwrap();
+    }
+    child::say("ready");
     watch.fail(kinds.parse().unwrap(), nth.parse().unwrap(), false, 0);
     store.seal().unwrap();
     watch.heal();
@@ -208,7 +211,7 @@ fn a_seal_that_dies_unsaid_does_not_come_back() {
             let store = place.open(Options::existing());
             let found = store.verify().unwrap();
             assert!(found.is_ok(), "dead at sync {first}, then at call {second}: {found:?}");
-            assert_eq!(store.count(None).unwrap(), 14);
+            assert_eq!(store.count(None).unwrap(), 13);
             if one.len() == 2 {
                 break 'first;
             }
