@@ -29,10 +29,10 @@ power 10000
 faults 500
 corruption 20000
 sweep 40000
-processes 60
+crowd 60
 '
 
-cargo test -q -p wisen-tests --locked --no-run --test kill --test power --test faults --test corruption --test processes
+cargo test -q -p wisen-tests --locked --no-run --test kill --test power --test faults --test corruption --test crowd
 
 note() { # seed, words
     printf '| %s | %s | %s | %s |\n' "$(date -u +%Y-%m-%dT%H:%M)" "$commit" "$1" "$2" >>"$record"
@@ -45,7 +45,6 @@ run() { # attack size
     case $name in
     sweep) target=corruption filter=a_stretch ;;
     corruption) filter=damaged_bytes ;;
-    processes) filter=writers_and_readers ;;
     esac
     from=$(cat "$state/sweep.from" 2>/dev/null || echo 0)
     ended=0

@@ -41,6 +41,7 @@ fn child() {
             }
         }
         "no files left" => no_files_left(&store, &part.store),
+        "forks" => forks(&store, part.number),
         other => panic!("no part {other}"),
     }
 }
@@ -319,4 +320,68 @@ fn no_file_handle_left_is_a_typed_error() {
     }
     assert!(!place.at("store.backup").exists() && !place.at("store.export").exists());
     assert_sound(&place.open(Options::existing()));
+}
+/// Forks again and again while other threads write, recall and seal, so that any lock may be held: the child
+/// is refused at once, in the parent all goes on. Fifty forks under `WISEN_ATTACK=ci`.
+#[test]
+fn forks_amid_work_are_refused_at_once() {
+    let place = Place::new();
+    drop(place.open(Options::new(16)));
+    let said = child::run("forks", &place.store(), wisen_tests::history::size(50));
+    let begun: Vec<&str> = said[0].split(' ').collect();
+    println!("forks: {} refused, the slowest after {} us", begun[0], begun[1]);
+    assert_eq!(begun[0].parse::<u64>().unwrap(), wisen_tests::history::size(50));
+    assert!(begun[1].parse::<u64>().unwrap() < 1_000_000, "{said:?}");
+    assert_sound(&place.open(Options::existing()));
+}
+
+fn forks(store: &Store, count: u64) {
+    fill(store, &vectors(1, 50, 16));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let is_over = || stop.load(std::sync::atomic::Ordering::SeqCst);
+    let (mut refused, mut slowest) = (0_u64, Duration::ZERO);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (2..).take_while(|_| !is_over()).for_each(|i| drop(fill(store, &vectors(i, 3, 16)))));
+        scope.spawn(|| {
+            while !is_over() {
+                store.recall(&Query::new(queries().remove(0))).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while !is_over() {
+                store.seal().unwrap();
+            }
+        });
+        for i in 0..count {
+            std::thread::sleep(Duration::from_micros(fastrand::u64(..5_000)));
+            let begun = Instant::now();
+            // SAFETY: the child calls only what the test is about, with what it has, and ends with `_exit`.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                let refused = match i % 4 {
+                    0 => store.count(None).is_err(),
+                    1 => store.forget(MemoryId(1)).is_err(),
+                    2 => store.seal().is_err(),
+                    _ => store.close().is_ok() && store.flush().is_err(),
+                };
+                // SAFETY: ends this process at once, as a fork of a threaded program has to.
+                unsafe { libc::_exit(if refused { FORKED } else { NOT_FORKED }) };
+            }
+            let mut status = 0;
+            let mut gone = false;
+            while !gone && begun.elapsed() < Duration::from_secs(5) {
+                // SAFETY: `pid` is the child just made, `status` is ours.
+                gone = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } != 0;
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            if !gone {
+                // SAFETY: as above.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+            }
+            slowest = slowest.max(begun.elapsed());
+            refused += u64::from(gone && libc::WEXITSTATUS(status) == FORKED);
+        }
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    child::say(format!("{refused} {}", slowest.as_micros()));
 }

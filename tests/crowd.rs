@@ -1,0 +1,217 @@
+//! A crowd of processes on one store: two writers that also seal, and eight readers at a steady pace. Undisturbed
+//! nobody meets an error and nobody waits long; with any of them killed at any time nothing acknowledged is
+//! lost and the others go on. `WISEN_ATTACK` sets the seconds.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use wisen::{Options, Query, Store};
+use wisen_tests::history::{self, DIM, Run, Twin, difference, observe};
+use wisen_tests::{Place, assert_sound, child, vectors};
+
+/// Seconds under `WISEN_ATTACK=ci`.
+const SECONDS: u64 = 30;
+const WRITERS: u64 = 2;
+const READERS: u64 = 8;
+/// Between two recalls of a reader, and two operations of a writer.
+const PACE: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(5);
+
+/// What a child keeps on file, so that it outlives it: operations done (a writer), calls, the longest call in
+/// microseconds, errors, then calls by the logarithm of their microseconds.
+struct Log {
+    file: File,
+    words: [u64; 4 + BINS],
+}
+
+const BINS: usize = 24;
+
+impl Log {
+    fn path(store: &Path, number: u64) -> PathBuf {
+        store.with_file_name(format!("log-{number}"))
+    }
+
+    fn open(store: &Path, number: u64) -> Self {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).open(Self::path(store, number)).unwrap();
+        Self { file, words: Self::read(store, number) }
+    }
+
+    fn read(store: &Path, number: u64) -> [u64; 4 + BINS] {
+        let bytes = std::fs::read(Self::path(store, number)).unwrap_or_default();
+        let mut words = [0; 4 + BINS];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().unwrap());
+        }
+        words
+    }
+
+    fn write(&self) {
+        let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.file.write_all_at(&bytes, 0).unwrap();
+    }
+
+    fn took(&mut self, time: Duration) {
+        let micros = time.as_micros() as u64;
+        self.words[1] += 1;
+        self.words[2] = self.words[2].max(micros);
+        self.words[4 + (64 - micros.leading_zeros() as usize).min(BINS - 1)] += 1;
+    }
+}
+
+#[test]
+fn child() {
+    let Some(part) = child::part() else { return };
+    let [seed, done]: [u64; 2] =
+        part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
+    let mut log = Log::open(&part.store, part.number);
+    let store = Store::open(&part.store, Options::new(DIM).threads(1).seal_at(100)).unwrap();
+    match part.name.as_str() {
+        "write" => {
+            let mut run = Run::resume(&store, seed, done).unwrap();
+            child::say("ready");
+            loop {
+                let begun = Instant::now();
+                if let Err(error) = run.step(&store) {
+                    log.words[3] += 1;
+                    log.write();
+                    panic!("a writer: {error}");
+                }
+                log.took(begun.elapsed());
+                log.words[0] = run.history.done();
+                log.write();
+                std::thread::sleep(REST);
+            }
+        }
+        _ => {
+            let queries = vectors(seed, 64, DIM);
+            let namespace = history::History::new(done).namespace();
+            child::say("ready");
+            for i in 0.. {
+                let query = Query::new(queries[i % 64].clone()).k(10).namespace(namespace.clone()).content(true);
+                let begun = Instant::now();
+                let recall = store.recall(&query);
+                log.took(begun.elapsed());
+                let sound = recall.as_ref().is_ok_and(|recall| {
+                    let unique: std::collections::BTreeSet<_> = recall.hits.iter().map(|hit| hit.id).collect();
+                    // What was forgotten while the recall was under way has no content any more.
+                    let whole = |hit: &wisen::Hit| {
+                        hit.content.is_some() || store.get(hit.id).is_ok_and(|record| record.is_none())
+                    };
+                    unique.len() == recall.hits.len() && recall.hits.iter().all(whole)
+                });
+                log.words[3] += u64::from(!sound);
+                log.write();
+                assert!(sound, "a reader: {recall:?}");
+                std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
+            }
+        }
+    }
+}
+
+/// A crowd at work for some time. With `kills`, one of them is killed every so often, and begins anew.
+fn crowd(name: &str, kills: bool) {
+    let seconds = history::size(SECONDS);
+    let seed = history::seed(name);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let place = Place::new();
+    drop(place.open(Options::new(DIM)));
+    let seeds: Vec<u64> = (0..WRITERS).map(|w| (seed << 2) + w).collect();
+    let mut twins: Vec<Twin> = seeds.iter().map(|seed| Twin::new(*seed).unwrap()).collect();
+    let start = |number: u64, done: u64| {
+        let mut child = if number < WRITERS {
+            let text = format!("{} {done}", seeds[number as usize]);
+            child::start_with("write", &place.store(), number, &text)
+        } else {
+            let text = format!("{number} {}", seeds[(number % WRITERS) as usize]);
+            child::start_with("read", &place.store(), number, &text)
+        };
+        assert_eq!(child.hear().as_deref(), Some("ready"), "{name}, seed {seed}: child {number} comes up");
+        child
+    };
+    let mut children: Vec<Option<child::Running>> = (0..WRITERS + READERS).map(|n| Some(start(n, 0))).collect();
+    // After how many operations each writer was begun, and the state of its namespace is known.
+    let mut known = vec![0_u64; WRITERS as usize];
+    let mut killed = 0;
+    let check = |store: &Store, w: usize, twins: &mut Vec<Twin>, known: &mut Vec<u64>| {
+        let acknowledged = Log::read(&place.store(), w as u64)[0].max(known[w]);
+        twins[w].pass_to(acknowledged).unwrap();
+        let words = observe(store, seeds[w]).unwrap();
+        let Some(at) = twins[w].find(&words, acknowledged, acknowledged + 1).unwrap() else {
+            let expected = twins[w].at(acknowledged).unwrap();
+            panic!("{name}, seed {seed}, writer {w} after {acknowledged}: {}", difference(expected, &words));
+        };
+        known[w] = at;
+        at
+    };
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let watcher = place.open(Options::existing());
+    while Instant::now() < end {
+        if !kills {
+            std::thread::sleep(Duration::from_millis(100));
+            continue;
+        }
+        std::thread::sleep(Duration::from_micros(rng.u64(..60_000)));
+        let n = rng.usize(..children.len());
+        drop(children[n].take().map(child::Running::kill));
+        killed += 1;
+        let done = if n < WRITERS as usize { check(&watcher, n, &mut twins, &mut known) } else { 0 };
+        children[n] = Some(start(n as u64, done));
+    }
+    for child in &mut children {
+        drop(child.take().map(child::Running::kill));
+    }
+    drop(watcher);
+    let store = place.open(Options::existing());
+    for w in 0..WRITERS as usize {
+        check(&store, w, &mut twins, &mut known);
+    }
+    assert_sound(&store);
+    let mut told = Vec::new();
+    for (what, numbers) in [("writers", 0..WRITERS), ("readers", WRITERS..WRITERS + READERS)] {
+        let logs: Vec<_> = numbers.map(|n| Log::read(&place.store(), n)).collect();
+        let sum = |i: usize| logs.iter().map(|log| log[i]).sum::<u64>();
+        let longest = logs.iter().map(|log| log[2]).max().unwrap();
+        let at_most = |share: f64| {
+            let (mut seen, all) = (0, sum(1) as f64);
+            let bin = (0..BINS).find(|bin| {
+                seen += sum(4 + bin);
+                seen as f64 >= share * all
+            });
+            (1_u64 << bin.unwrap_or(0)) as f64 / 1000.0
+        };
+        told.push(format!(
+            "{what}: {} calls, {} errors, half within {} ms, 99 in 100 within {} ms, the longest {} ms",
+            sum(1),
+            sum(3),
+            at_most(0.5),
+            at_most(0.99),
+            longest as f64 / 1000.0
+        ));
+        assert_eq!(sum(3), 0, "{name}, seed {seed}: {what}");
+        assert!(sum(1) > 0, "{what} were at work");
+        if kills {
+            // A dead process holds nobody up.
+            assert!(longest < 1_000_000, "{name}, seed {seed}: a call of the {what} took {longest} us");
+        }
+    }
+    let seals = wisen_tests::segment_files(&place.store()).len();
+    println!(
+        "{name}: {WRITERS} writers and {READERS} readers for {seconds} s, {killed} kills, 0 lost; {}",
+        told.join("; ")
+    );
+    assert!(seals > 0 || seconds < 3, "they sealed");
+}
+
+#[test]
+fn writers_and_readers_meet_no_errors() {
+    crowd("crowd", false);
+}
+
+#[test]
+fn writers_and_readers_killed_at_any_time_hold_nobody_up() {
+    crowd("crowd, killed", true);
+}
