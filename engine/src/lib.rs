@@ -32,6 +32,9 @@
 mod clock;
 mod error;
 mod filter;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod id;
 mod memory;

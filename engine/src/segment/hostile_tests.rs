@@ -2,13 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::error::Error;
 use crate::graph::{Accept, BuildParams, Effort, Found, Scratch};
 use crate::vector::{Metric, Probe};
 
-use super::format::{HEADER_LEN, HEADER_SUMMED, Header, Section};
+use super::forge::reseal;
+use super::format::{HEADER_LEN, Header, Section};
 use super::testing::{HEADER, Random, expect, input, params, pool, write};
 use super::{
     Bytes, Expect, Segment, SegmentFault, SegmentHeader, SpaceInput, SpaceKind, verify, write_segment,
@@ -76,20 +75,6 @@ fn every_flipped_byte_is_noticed_or_without_consequence() {
         }
     }
     assert!(noticed > good.len(), "most flips are noticed: {noticed} of {}", 2 * good.len());
-}
-
-/// Makes checksums right again, as a hostile writer would.
-fn reseal(bytes: &mut [u8]) {
-    let mut header: Header = bytemuck::pod_read_unaligned(&bytes[..HEADER_LEN]);
-    for s in Section::ALL {
-        let e = &mut header.sections[s as usize];
-        let end = e.offset.saturating_add(e.length);
-        if let (true, Some(part)) = (s != Section::Vectors, bytes.get(e.offset as usize..end as usize)) {
-            e.checksum = xxh3_64(part);
-        }
-    }
-    header.checksum = xxh3_64(&bytemuck::bytes_of(&header)[..HEADER_SUMMED]);
-    bytes[..HEADER_LEN].copy_from_slice(bytemuck::bytes_of(&header));
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod space;
 mod verify;
 mod write;
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod forge;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod testing;
 
 pub(crate) use control::Control;
 pub(crate) use fault::SegmentFault;
+#[cfg(feature = "fuzzing")]
+pub(crate) use forge::reseal;
 pub(crate) use format::SpaceKind;
 pub(crate) use map::Bytes;
 pub(crate) use read::{Expect, Segment};
