@@ -117,7 +117,7 @@ impl Siege {
 fn every_call_fails(stays: bool, error: i32, operations: u64, name: &str) {
     let seed = history::seed(name);
     let mut rng = fastrand::Rng::with_seed(seed);
-    let place = Place::new();
+    let place = Place::in_memory();
     let watch = Watch::new(place.at("").as_path());
     let durability = if stays { Durability::Normal } else { Durability::Full };
     let mut siege = Siege::new(place, seed >> 8, durability);

@@ -26,6 +26,13 @@ impl Place {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
+    /// A new folder in memory, where there is such a place: for what needs no disk.
+    pub fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { folder: folder.unwrap() }
+    }
+
     /// The path of the store.
     pub fn store(&self) -> PathBuf {
         self.at("store")
