@@ -297,13 +297,15 @@ fn sweep(golden: &Golden, cases: &[Damage], time: Duration) -> (Counts, Vec<Stri
                     let result = catch_unwind(AssertUnwindSafe(|| look(golden, &copy)));
                     busy.store(0, SeqCst);
                     let took = start.elapsed();
+                    let name = golden.files[case.file()].0.to_string_lossy().into_owned();
+                    let name = if name.starts_with("segments") { "segment".to_owned() } else { name };
                     let result = match result {
                         Err(_) => Err("a panic".to_owned()),
                         Ok(_) if took > LONGEST => Err(format!("it took {took:?}")),
+                        // Segments are derived: nothing in them may matter to what is answered.
+                        Ok(Ok(word)) if name == "segment" && word != "right" => Err(word.to_owned()),
                         Ok(result) => result,
                     };
-                    let name = golden.files[case.file()].0.to_string_lossy().into_owned();
-                    let name = if name.starts_with("segments") { "segment".to_owned() } else { name };
                     let word = result.as_ref().map_or("WRONG", |word| word);
                     let mut counts = counts.lock().unwrap();
                     *counts.entry((name.clone(), case.kind())).or_default().entry(word.to_owned()).or_insert(0) += 1;

@@ -280,7 +280,9 @@ def kills(store: type, base: Path, count: int, rng: random.Random) -> str:
             done += 1
             gone = missing(store, path, told[-300:])
             if gone is None:
+                # All of it is lost.
                 unopenable += 1
+                lost += len(told)
                 break
             lost += len(gone)
             if gone:

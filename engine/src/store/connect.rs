@@ -110,8 +110,6 @@ pub(super) fn open_file(file: &Path, immutable: bool, busy: Duration) -> Result<
 }
 
 pub(super) fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
-    conn.busy_timeout(busy).map_err(sql)?;
-fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
     conn.busy_timeout(if crate::sabotage::on("impatient") { Duration::ZERO } else { busy }).map_err(sql)?;
     // Room for all of them: preparing one costs as much as running it ten times. Plans must not depend on
     // what is bound, or they are made anew with each binding.
