@@ -180,7 +180,11 @@ impl Damage {
 fn is_typed(error: &Error) -> bool {
     matches!(
         error.code(),
-        ErrorCode::Corrupt | ErrorCode::NotAStore | ErrorCode::Io | ErrorCode::NewerSchema | ErrorCode::ReadOnly
+        ErrorCode::Corrupt
+            | ErrorCode::NotAStore
+            | ErrorCode::Io
+            | ErrorCode::NewerSchema
+            | ErrorCode::ReadOnly
     )
 }
 
@@ -205,7 +209,9 @@ fn look(golden: &Golden, path: &Path) -> Result<&'static str, String> {
     };
     match golden.looks.iter().position(|look| *look == words) {
         Some(_) if !said.is_empty() => return Ok("earlier, said"),
-        Some(done) if done > 0 => return Err(format!("after {done} of {OPERATIONS}, and verify says nothing")),
+        Some(done) if done > 0 => {
+            return Err(format!("after {done} of {OPERATIONS}, and verify says nothing"));
+        }
         _ => {}
     }
     if observe(&store, golden.other_seed).is_ok_and(|words| words == golden.other) {
@@ -268,7 +274,8 @@ impl Cases {
 
     fn whole_files(&self) -> Vec<Damage> {
         let all = 0..self.files.len();
-        all.flat_map(|file| [Damage::Missing { file }, Damage::Swapped { file }, Damage::Older { file }]).collect()
+        all.flat_map(|file| [Damage::Missing { file }, Damage::Swapped { file }, Damage::Older { file }])
+            .collect()
     }
 }
 
@@ -308,7 +315,11 @@ fn sweep(golden: &Golden, cases: &[Damage], time: Duration) -> (Counts, Vec<Stri
                     };
                     let word = result.as_ref().map_or("WRONG", |word| word);
                     let mut counts = counts.lock().unwrap();
-                    *counts.entry((name.clone(), case.kind())).or_default().entry(word.to_owned()).or_insert(0) += 1;
+                    *counts
+                        .entry((name.clone(), case.kind()))
+                        .or_default()
+                        .entry(word.to_owned())
+                        .or_insert(0) += 1;
                     if let Err(what) = result {
                         wrong.lock().unwrap().push(format!("{name}, {case:?}: {what}"));
                     }
@@ -334,11 +345,20 @@ fn sweep(golden: &Golden, cases: &[Damage], time: Duration) -> (Counts, Vec<Stri
 }
 
 fn report(what: &str, seed: u64, counts: &Counts, wrong: &[String], looked: usize, of: u64, begun: Instant) {
-    println!("{what}: {looked} of {of} cases, {} wrong, in {:.0} s", wrong.len(), begun.elapsed().as_secs_f64());
+    println!(
+        "{what}: {looked} of {of} cases, {} wrong, in {:.0} s",
+        wrong.len(),
+        begun.elapsed().as_secs_f64()
+    );
     for ((file, kind), counts) in counts {
         println!("  {file}, {kind}: {counts:?}");
     }
-    assert!(wrong.is_empty(), "seed {seed}: {} wrong, such as\n{}", wrong.len(), wrong[..wrong.len().min(25)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "seed {seed}: {} wrong, such as\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(25)].join("\n")
+    );
 }
 
 /// A sample of all bytes and lengths of all files.
@@ -349,7 +369,8 @@ fn damaged_bytes_and_lengths_never_give_a_wrong_answer() {
     let all = Cases::new(&golden);
     let mut rng = fastrand::Rng::with_seed(seed);
     let cases: Vec<Damage> = (0..history::size(CASES)).map(|_| all.draw(&golden, &mut rng)).collect();
-    let time = if std::env::var("WISEN_ATTACK").is_ok_and(|size| size != "ci") { Duration::MAX } else { TIME };
+    let time =
+        if std::env::var("WISEN_ATTACK").is_ok_and(|size| size != "ci") { Duration::MAX } else { TIME };
     let begun = Instant::now();
     let (counts, wrong, looked) = sweep(&golden, &cases, time);
     report("corruption", seed, &counts, &wrong, looked, all.count(), begun);

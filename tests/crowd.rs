@@ -91,12 +91,14 @@ fn child() {
             let namespace = history::History::new(done).namespace();
             child::say("ready");
             for i in 0.. {
-                let query = Query::new(queries[i % 64].clone()).k(10).namespace(namespace.clone()).content(true);
+                let query =
+                    Query::new(queries[i % 64].clone()).k(10).namespace(namespace.clone()).content(true);
                 let begun = Instant::now();
                 let recall = store.recall(&query);
                 log.took(begun.elapsed());
                 let sound = recall.as_ref().is_ok_and(|recall| {
-                    let unique: std::collections::BTreeSet<_> = recall.hits.iter().map(|hit| hit.id).collect();
+                    let unique: std::collections::BTreeSet<_> =
+                        recall.hits.iter().map(|hit| hit.id).collect();
                     // What was forgotten while the recall was under way has no content any more.
                     let whole = |hit: &wisen::Hit| {
                         hit.content.is_some() || store.get(hit.id).is_ok_and(|record| record.is_none())
@@ -132,7 +134,8 @@ fn crowd(name: &str, kills: bool) {
         assert_eq!(child.hear().as_deref(), Some("ready"), "{name}, seed {seed}: child {number} comes up");
         child
     };
-    let mut children: Vec<Option<child::Running>> = (0..WRITERS + READERS).map(|n| Some(start(n, 0))).collect();
+    let mut children: Vec<Option<child::Running>> =
+        (0..WRITERS + READERS).map(|n| Some(start(n, 0))).collect();
     // After how many operations each writer was begun, and the state of its namespace is known.
     let mut known = vec![0_u64; WRITERS as usize];
     let mut killed = 0;

@@ -48,7 +48,16 @@ impl Siege {
         let store = place.open(options.clone());
         let run = Run::resume(&store, seed, 0).unwrap();
         let twin = Twin::new(seed).unwrap();
-        Self { place, options, seed, twin, store: Some(store), run, counts: BTreeMap::new(), longest: Duration::ZERO }
+        Self {
+            place,
+            options,
+            seed,
+            twin,
+            store: Some(store),
+            run,
+            counts: BTreeMap::new(),
+            longest: Duration::ZERO,
+        }
     }
 
     fn store(&self) -> &Store {
@@ -83,8 +92,10 @@ impl Siege {
             self.longest = self.longest.max(begun.elapsed());
             assert!(begun.elapsed() < LONGEST, "{what}: it took {:?}", begun.elapsed());
             let failed = watch.heal() > 0;
-            *self.counts.entry(format!("{name} {}", if result.is_ok() { "done" } else { "failed" })).or_insert(0) +=
-                1;
+            *self
+                .counts
+                .entry(format!("{name} {}", if result.is_ok() { "done" } else { "failed" }))
+                .or_insert(0) += 1;
             match result {
                 Ok(()) => {
                     if !failed || from != to {
@@ -203,8 +214,10 @@ fn a_seal_that_dies_unsaid_does_not_come_back() {
             let place = Place::new();
             let keeper = place.open(Options::new(DIM).threads(1));
             wisen_tests::fill(&keeper, &vectors(1, 12, DIM));
-            let one = child::start_with("seal", &place.store(), 1, &format!("{} {first}", shim::SYNC)).ended();
-            let two = child::start_with("seal", &place.store(), 2, &format!("{} {second}", shim::ALL)).ended();
+            let one =
+                child::start_with("seal", &place.store(), 1, &format!("{} {first}", shim::SYNC)).ended();
+            let two =
+                child::start_with("seal", &place.store(), 2, &format!("{} {second}", shim::ALL)).ended();
             cases += 1;
             dead += u64::from(one.len() < 2) + u64::from(two.len() < 2);
             drop(keeper);
@@ -220,6 +233,9 @@ fn a_seal_that_dies_unsaid_does_not_come_back() {
             }
         }
     }
-    println!("seals: {dead} died in {cases} cases, none came back, in {:.0} s", begun.elapsed().as_secs_f64());
+    println!(
+        "seals: {dead} died in {cases} cases, none came back, in {:.0} s",
+        begun.elapsed().as_secs_f64()
+    );
     assert!(dead > 20);
 }

@@ -49,7 +49,8 @@ fn child() {
     let [seed, done]: [u64; 2] =
         part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
     let writer = part.number;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(Phase::at(&part.store, writer));
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(Phase::at(&part.store, writer));
     let phase = Phase(file.unwrap());
     phase.enter("open");
     let options = Options::new(DIM).threads(1);

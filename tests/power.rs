@@ -342,8 +342,15 @@ fn cut_power(durability: Durability, images: u64, seed: u64) {
                 check(&image.join("store"), &mut twin, history, (least, acked, issued), &mut found);
             }));
             if let Err(panic) = result {
-                println!("seed {seed}, disk {}, history {history}, event {at} of {}", found.images, events.len());
-                println!("before it: {:?}", events[at.saturating_sub(6)..at].iter().map(brief).collect::<Vec<_>>());
+                println!(
+                    "seed {seed}, disk {}, history {history}, event {at} of {}",
+                    found.images,
+                    events.len()
+                );
+                println!(
+                    "before it: {:?}",
+                    events[at.saturating_sub(6)..at].iter().map(brief).collect::<Vec<_>>()
+                );
                 std::panic::resume_unwind(panic);
             }
             found.images += 1;

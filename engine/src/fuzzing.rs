@@ -52,7 +52,8 @@ pub fn segment(bytes: &[u8]) {
     let (mut scratch, mut effort) = (Scratch::default(), Effort::default());
     let probe = Probe::new(Metric::L2, &[f32::from(*last), 1.0, -3.0, 0.5]);
     let even = |id: u64| id.is_multiple_of(2);
-    let spaces: Vec<(u64, SpaceKind)> = segment.spaces().map(|(namespace, kind, _)| (namespace, kind)).collect();
+    let spaces: Vec<(u64, SpaceKind)> =
+        segment.spaces().map(|(namespace, kind, _)| (namespace, kind)).collect();
     for (namespace, kind) in spaces.into_iter().take(8) {
         let Some(space) = segment.space(namespace, kind) else { continue };
         for accept in [Accept::All, Accept::Test(&even)] {

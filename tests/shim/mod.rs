@@ -30,15 +30,39 @@ pub const ALL: u32 = 255;
 /// Something that happened to the files below the watched folder.
 #[derive(Debug, Clone)]
 pub enum Event {
-    Create { path: PathBuf, file: u32 },
-    Write { file: u32, at: u64, bytes: Vec<u8> },
-    Truncate { file: u32, length: u64 },
-    Sync { file: u32 },
-    SyncFolder { path: PathBuf },
-    Rename { from: PathBuf, to: PathBuf },
-    Link { from: PathBuf, to: PathBuf },
-    Remove { path: PathBuf },
-    Folder { path: PathBuf },
+    Create {
+        path: PathBuf,
+        file: u32,
+    },
+    Write {
+        file: u32,
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        file: u32,
+        length: u64,
+    },
+    Sync {
+        file: u32,
+    },
+    SyncFolder {
+        path: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    Folder {
+        path: PathBuf,
+    },
     /// Said by the test.
     Mark(Mark),
 }
@@ -227,7 +251,8 @@ unsafe fn open_with(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     let mut trace = watched.is_some().then(trace);
     // SAFETY: the system call behind `open`, with its arguments.
     let fd = unsafe {
-        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, c_long::from(flags), c_long::from(mode)) as c_int
+        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, c_long::from(flags), c_long::from(mode))
+            as c_int
     };
     if fd >= 0 {
         set_watched(fd, watched.is_some());
@@ -385,8 +410,14 @@ pub unsafe extern "C" fn linkat(
     let mut trace = paths.is_some().then(trace);
     // SAFETY: the system call.
     let result = unsafe {
-        libc::syscall(libc::SYS_linkat, c_long::from(from_fd), from, c_long::from(to_fd), to, c_long::from(flags))
-            as c_int
+        libc::syscall(
+            libc::SYS_linkat,
+            c_long::from(from_fd),
+            from,
+            c_long::from(to_fd),
+            to,
+            c_long::from(flags),
+        ) as c_int
     };
     if let (0, Some((from, to)), Some(Some(trace))) = (result, paths, trace.as_deref_mut()) {
         if let Some(file) = trace.names.get(&from).copied() {

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use wisen::{Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update, Window};
+use wisen::{
+    Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update, Window,
+};
 
 /// Numbers per vector of every store under attack.
 pub const DIM: usize = 8;
@@ -41,7 +43,8 @@ pub enum Op {
 
 /// What may be done to a store at any time without changing what it holds. A line more here is one more
 /// kind of upkeep under every attack.
-pub const UPKEEP: &[(&str, fn(&Store) -> Result<()>)] = &[("seal", Store::seal), ("checkpoint", Store::flush)];
+pub const UPKEEP: &[(&str, fn(&Store) -> Result<()>)] =
+    &[("seal", Store::seal), ("checkpoint", Store::flush)];
 
 /// A history: what is done in which order follows from its seed alone.
 #[derive(Debug, Clone)]
@@ -277,7 +280,8 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
         for hit in &recall.hits {
             let e = &hit.evidence;
             let (s, f) = (e.successes.to_bits(), e.failures.to_bits());
-            let _ = writeln!(words, "{} {:x} {s:x} {f:x} {}", key(hit.id), hit.similarity.to_bits(), e.reports);
+            let _ =
+                writeln!(words, "{} {:x} {s:x} {f:x} {}", key(hit.id), hit.similarity.to_bits(), e.reports);
         }
         words.push('\n');
     }

@@ -109,9 +109,11 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     // A seal that was killed may have put its publication into the log and not got to say so: nobody
     // counts it, and yet it would come back when the log is next read from its beginning, without its
     // file. A transaction of this process takes its place in the log.
-    let overwrite = || match crate::sabotage::on("forget_the_unsaid") {
-        true => Ok(()),
-        false => core.db.write_durably(core.now(), |tx| tx.note("swept_at")),
+    let overwrite = || {
+        if crate::sabotage::on("forget_the_unsaid") {
+            return Ok(());
+        }
+        core.db.write_durably(core.now(), |tx| tx.note("swept_at"))
     };
     core.view.files().sweep(&names, overwrite)?;
     let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
