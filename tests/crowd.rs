@@ -69,48 +69,52 @@ fn child() {
         part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
     let mut log = Log::open(&part.store, part.number);
     let store = Store::open(&part.store, Options::new(DIM).threads(1).seal_at(100)).unwrap();
-    match part.name.as_str() {
-        "write" => {
-            let mut run = Run::resume(&store, seed, done).unwrap();
-            child::say("ready");
-            loop {
-                let begun = Instant::now();
-                if let Err(error) = run.step(&store) {
-                    log.words[3] += 1;
-                    log.write();
-                    panic!("a writer: {error}");
-                }
-                log.took(begun.elapsed());
-                log.words[0] = run.history.done();
-                log.write();
-                std::thread::sleep(REST);
-            }
+    if part.name == "write" {
+        write(&store, &mut log, seed, done);
+    } else {
+        read(&store, &mut log, seed, done);
+    }
+}
+
+fn write(store: &Store, log: &mut Log, seed: u64, done: u64) {
+    let mut run = Run::resume(store, seed, done).unwrap();
+    child::say("ready");
+    loop {
+        let begun = Instant::now();
+        if let Err(error) = run.step(store) {
+            log.words[3] += 1;
+            log.write();
+            panic!("a writer: {error}");
         }
-        _ => {
-            let queries = vectors(seed, 64, DIM);
-            let namespace = history::History::new(done).namespace();
-            child::say("ready");
-            for i in 0.. {
-                let query =
-                    Query::new(queries[i % 64].clone()).k(10).namespace(namespace.clone()).content(true);
-                let begun = Instant::now();
-                let recall = store.recall(&query);
-                log.took(begun.elapsed());
-                let sound = recall.as_ref().is_ok_and(|recall| {
-                    let unique: std::collections::BTreeSet<_> =
-                        recall.hits.iter().map(|hit| hit.id).collect();
-                    // What was forgotten while the recall was under way has no content any more.
-                    let whole = |hit: &wisen::Hit| {
-                        hit.content.is_some() || store.get(hit.id).is_ok_and(|record| record.is_none())
-                    };
-                    unique.len() == recall.hits.len() && recall.hits.iter().all(whole)
-                });
-                log.words[3] += u64::from(!sound);
-                log.write();
-                assert!(sound, "a reader: {recall:?}");
-                std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
-            }
-        }
+        log.took(begun.elapsed());
+        log.words[0] = run.history.done();
+        log.write();
+        std::thread::sleep(REST);
+    }
+}
+
+/// Asks for what the history of the seed `whose` has stored.
+fn read(store: &Store, log: &mut Log, seed: u64, whose: u64) {
+    let queries = vectors(seed, 64, DIM);
+    let namespace = history::History::new(whose).namespace();
+    child::say("ready");
+    for i in 0.. {
+        let query = Query::new(queries[i % 64].clone()).k(10).namespace(namespace.clone()).content(true);
+        let begun = Instant::now();
+        let recall = store.recall(&query);
+        log.took(begun.elapsed());
+        let sound = recall.as_ref().is_ok_and(|recall| {
+            let unique: std::collections::BTreeSet<_> = recall.hits.iter().map(|hit| hit.id).collect();
+            // What was forgotten while the recall was under way has no content any more.
+            let whole = |hit: &wisen::Hit| {
+                hit.content.is_some() || store.get(hit.id).is_ok_and(|record| record.is_none())
+            };
+            unique.len() == recall.hits.len() && recall.hits.iter().all(whole)
+        });
+        log.words[3] += u64::from(!sound);
+        log.write();
+        assert!(sound, "a reader: {recall:?}");
+        std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
     }
 }
 

@@ -280,11 +280,8 @@ fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u6
     let store = store.unwrap_or_else(|error| panic!("it does not open: {error}"));
     let words = observe(&store, seed).unwrap();
     let Some(at) = twin.find(&words, least, most).unwrap() else {
-        for at in 0..=OPERATIONS {
-            if twin.at(at).unwrap() == words {
-                panic!("it stands after {at} operations, {least} to {most} were due");
-            }
-        }
+        let elsewhere = (0..=OPERATIONS).find(|at| twin.at(*at).unwrap() == words);
+        assert!(elsewhere.is_none(), "it stands after {elsewhere:?}; {least} to {most} were due");
         panic!("not the state after {least}: {}", difference(twin.at(least).unwrap(), &words));
     };
     found.shorter += u64::from(at < acked);
@@ -299,7 +296,7 @@ fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u6
     let recall = store.recall(&Query::new(vec![2.0; DIM]).k(1)).unwrap();
     assert_eq!(recall.hits[0].id, id);
     store.report(&Report::on(recall.receipt.unwrap(), Outcome::Success).used(id)).unwrap();
-    if found.images % 8 == 0 {
+    if found.images.is_multiple_of(8) {
         store.seal().unwrap();
         assert_eq!(observe(&store, seed).unwrap(), words, "sealed");
         let still = store.verify().unwrap().faults;

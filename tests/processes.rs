@@ -341,7 +341,13 @@ fn forks(store: &Store, count: u64) {
     let is_over = || stop.load(std::sync::atomic::Ordering::SeqCst);
     let (mut refused, mut slowest) = (0_u64, Duration::ZERO);
     std::thread::scope(|scope| {
-        scope.spawn(|| (2..).take_while(|_| !is_over()).for_each(|i| drop(fill(store, &vectors(i, 3, 16)))));
+        scope.spawn(|| {
+            let mut seed = 2;
+            while !is_over() {
+                fill(store, &vectors(seed, 3, 16));
+                seed += 1;
+            }
+        });
         scope.spawn(|| {
             while !is_over() {
                 store.recall(&Query::new(queries().remove(0))).unwrap();

@@ -6,6 +6,7 @@
 //! the first definition it meets); each ends in the system call that it stands for. What is stored through
 //! memory maps is not seen.
 #![allow(clippy::missing_safety_doc, dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unused_self, reason = "who has the watch may change what is static")]
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsStr};

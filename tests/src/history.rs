@@ -41,10 +41,12 @@ pub enum Op {
     Release(u64),
 }
 
+/// The name of something to do with a store, and how.
+pub type Upkeep = (&'static str, fn(&Store) -> Result<()>);
+
 /// What may be done to a store at any time without changing what it holds. A line more here is one more
 /// kind of upkeep under every attack.
-pub const UPKEEP: &[(&str, fn(&Store) -> Result<()>)] =
-    &[("seal", Store::seal), ("checkpoint", Store::flush)];
+pub const UPKEEP: &[Upkeep] = &[("seal", Store::seal), ("checkpoint", Store::flush)];
 
 /// A history: what is done in which order follows from its seed alone.
 #[derive(Debug, Clone)]
@@ -76,7 +78,9 @@ impl History {
     /// The history after `done` operations.
     pub fn after(seed: u64, done: u64) -> Self {
         let mut history = Self::new(seed);
-        (0..done).for_each(|_| drop(history.step()));
+        for _ in 0..done {
+            history.step();
+        }
         history
     }
 
