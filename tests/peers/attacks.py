@@ -69,7 +69,7 @@ class Chroma:
         import chromadb
 
         client = chromadb.PersistentClient(path, chromadb.Settings(anonymized_telemetry=False))
-        self.table = client.get_or_create_collection("c", embedding_function=None)
+        self.table = client.get_or_create_collection("memories", embedding_function=None)
 
     def add(self, i: int) -> None:
         self.table.add(ids=[str(i)], embeddings=[vector(i)], documents=[f"memory {i}"])
@@ -272,6 +272,7 @@ def kills(store: type, base: Path, count: int, rng: random.Random) -> str:
             if not opened:
                 process.wait()
                 unopenable += 1
+                done += 1
                 break
             time.sleep(rng.uniform(0.02, 0.6))
             process.send_signal(signal.SIGKILL)
