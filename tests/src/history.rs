@@ -239,6 +239,14 @@ impl Run {
     }
 }
 
+const ANSWERS: &str = "answers\n";
+
+/// The part of a look that says what is stored, without the answers. Evidence in a namespace with thousands of
+/// cells is merged on a grid whose width comes from a sample by id, and ids depend on who else writes.
+pub fn stored(words: &str) -> &str {
+    words.split_once(ANSWERS).map_or(words, |(stored, _)| stored)
+}
+
 /// What a store holds of a history, in words: records, standings, audit, and answers to the last bit.
 /// Equal words, equal state. What is fitted in transactions of its own (calibration) is left out.
 pub fn observe(store: &Store, seed: u64) -> Result<String> {
@@ -279,6 +287,7 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
             let _ = writeln!(words, "{} {} {}", entry.actor, entry.op, entry.memory.map_or("", key));
         }
     }
+    words.push_str(ANSWERS);
     for query in history.queries() {
         let recall = store.recall(&query)?;
         for hit in &recall.hits {
