@@ -360,7 +360,8 @@ fn cut_power(durability: Durability, images: u64, seed: u64) {
         found.images,
         begun.elapsed().as_secs_f64()
     );
-    assert!(found.in_flight > 0, "{found:?}");
+    // In a large sample some crash falls between a commit and its acknowledgement.
+    assert!(found.in_flight > 0 || found.images < 1000, "{found:?}");
     if durability == Durability::Normal {
         assert!(found.shorter > 0, "some disks lack a suffix, or nothing was attacked: {found:?}");
     }
