@@ -106,21 +106,25 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     govern::sweep(core);
     let segments = core.view.segments();
     let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
-    // A seal that was killed may have put its publication into the log and not got to say so: nobody
-    // counts it, and yet it would come back when the log is next read from its beginning, without its
-    // file. A transaction of this process takes its place in the log.
-    let overwrite = || {
-        if crate::sabotage::on("forget_the_unsaid") {
-            return Ok(());
-        }
-        core.db.write_durably(core.now(), |tx| tx.note("swept_at"))
-    };
-    core.view.files().sweep(&names, overwrite)?;
+    sweep_leftovers(core, &names)?;
     let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
         return Ok(false);
     };
     build(core, harvest)?;
     Ok(true)
+}
+
+/// Sweeps all files but these, before anything is published. A seal that was killed may have put its
+/// publication into the log and not got to say so: nobody counts it, and yet it would come back when the
+/// log is next read from its beginning, without its file. So a transaction of this process takes its
+/// place in the log first.
+fn sweep_leftovers(core: &Core, names: &[&str]) -> Result<()> {
+    core.view.files().sweep(names, || {
+        if crate::sabotage::on("forget_the_unsaid") {
+            return Ok(());
+        }
+        core.db.write_durably(core.now(), |tx| tx.note("swept_at"))
+    })
 }
 
 /// Puts everything into one segment, and sweeps all other files: nothing of what is gone stays in the index.
@@ -149,7 +153,7 @@ pub(crate) fn merge_all(core: &Core, _lease: &Lease) -> Result<i64> {
         collect(core, conn, (0, seq), replaced).map(Some)
     })?;
     let Some(harvest) = harvest else {
-        core.view.files().sweep(&names)?;
+        sweep_leftovers(core, &names)?;
         return Ok(segments.last().map_or(0, |only| only.row.hi));
     };
     let hi = harvest.hi;

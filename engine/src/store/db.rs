@@ -435,6 +435,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> Error {
             },
             _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
         },
+        // What one row names has to be there.
+        rusqlite::Error::QueryReturnedNoRows => {
+            Error::corrupt("a row of memory.db that another one names is missing")
+        }
         // Every statement is a fixed one: the tables are not those that Wisen made.
         rusqlite::Error::SqlInputError { msg, .. } => {
             Error::corrupt(format!("the tables of memory.db are not as they were made ({msg})"))
