@@ -1,5 +1,6 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod authority;
 mod barred;
 mod calibrate;
 mod chance;
@@ -32,6 +33,7 @@ mod trial;
 mod uplift;
 mod view;
 
+pub use authority::{Authority, AuthorityKeys};
 pub use distil::Merge;
 pub use figures::Window;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};

@@ -40,6 +40,8 @@ pub(crate) enum Op {
     Standing = 21,
     /// The evidence on a memory counts for another one from now on, or for itself again.
     Aliased = 22,
+    /// The authorities, the directives, or the overrides of directives changed (of namespace 0).
+    Rules = 30,
 }
 
 impl Op {
@@ -60,6 +62,7 @@ impl Op {
             Op::Policy,
             Op::Standing,
             Op::Aliased,
+            Op::Rules,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)
