@@ -32,6 +32,7 @@ mod key;
 mod memory;
 mod outcome;
 mod rank;
+mod rules;
 mod sabotage;
 mod segment;
 mod store;
@@ -44,5 +45,8 @@ pub use key::{PublicKey, SecretKey};
 pub use memory::*;
 pub use outcome::{
     Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,
+};
+pub use rules::{
+    Action, Answer, Bearing, Decision, Directive, Force, Lint, Match, RuleScope, parse_rules, print_rules,
 };
 pub use vector::Metric;
