@@ -16,6 +16,7 @@ use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
+use super::rulebook::Rules;
 use super::seal::Tally;
 use super::view::View;
 
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
     pub counters: Counters,
+    pub rules: Rules,
     /// Set to stop a build that is under way.
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
@@ -88,6 +90,7 @@ impl Core {
             clock,
             settings,
             counters: Counters::default(),
+            rules: Rules::default(),
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
             tally: Mutex::default(),

@@ -11,8 +11,8 @@ use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots,
-    names, policies, principals, reports, standings,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, directives, forecasts,
+    half_lives, lots, names, policies, principals, reports, standings,
 };
 
 use super::core::Core;
@@ -171,6 +171,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     for (name, fault) in core.view.condemned() {
         found.faults.push(format!("segment {name} was set aside: {fault}"));
     }
+    let trust = core.trust();
     core.db.snapshot(|conn| {
         verify_memories(conn, &mut found)?;
         verify_merged(conn, &mut found)?;
@@ -187,6 +188,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             audit::check_all(conn),
             policies::check_all(conn),
             standings::check_all(conn),
+            directives::check_all(conn, &trust),
         ] {
             match checked {
                 Ok(faults) => found.faults.extend(faults),

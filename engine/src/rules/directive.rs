@@ -235,6 +235,19 @@ impl Directive {
         self.scope.parts().iter().filter(|(_, part)| part.is_some()).count() + self.when.tests().len()
     }
 
+    /// The order in which directives decide: priority, then specificity, then id.
+    pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let rank = other.priority.cmp(&self.priority).then(other.specificity().cmp(&self.specificity()));
+        rank.then_with(|| self.id.cmp(&other.id))
+    }
+
+    /// Whether its scope takes a namespace in.
+    pub(crate) fn may_apply_in(&self, namespace: &str) -> bool {
+        self.scope.namespace.as_ref().is_none_or(
+            |glob| matches!(pattern(&Check::Like(glob.clone())), Some(Ok(glob)) if glob.is_match(namespace)),
+        )
+    }
+
     /// The dimensions of the example vectors in it.
     pub(crate) fn dimensions(&self) -> Vec<usize> {
         let tests = self.tests().into_iter();

@@ -3,9 +3,14 @@
 //! Asks whether one condition implies another. The answer "yes" is always right; a "no" may only mean that it
 //! does not follow from the form of the two, so not every conflict is found.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use regex::Regex;
+
 use super::condition::{Check, Condition, Field, Order, Scalar, compare_numbers};
 use super::directive::{Directive, Force, RuleScope};
-use super::guard::pattern;
+use super::guard::{glob_pattern, pattern};
 
 /// A rule and another one that do not go together. [`Store::add_directive`](crate::Store::add_directive)
 /// refuses a rule that makes it sure, and returns those that are only likely.
@@ -36,76 +41,154 @@ pub(crate) enum Severity {
     Flag,
 }
 
-/// What is wrong with a new rule beside another one, if anything.
-pub(crate) fn lint(new: &Directive, old: &Directive) -> Option<Lint> {
-    let (what, severity) = conflict(new, old)?;
-    let refused = severity == Severity::Refuse;
-    Some(Lint { id: new.id.clone(), other: old.id.clone(), what, refused })
+/// Compares rules. Keeps the patterns that it has compiled.
+#[derive(Debug, Default)]
+pub(crate) struct Linter {
+    patterns: RefCell<HashMap<String, Option<Regex>>>,
 }
 
-fn conflict(new: &Directive, old: &Directive) -> Option<(&'static str, Severity)> {
-    use Severity::{Flag, Refuse};
-    let (inside, around) = (within(new, old), within(old, new));
-    if let Some(requires) = unsatisfiable(new, old).or_else(|| unsatisfiable(old, new)) {
-        return Some((requires, Refuse));
+impl Linter {
+    /// What is wrong with a new rule beside another one, if anything.
+    pub(crate) fn lint(&self, new: &Directive, old: &Directive) -> Option<Lint> {
+        let (what, severity) = self.conflict(new, old)?;
+        let refused = severity == Severity::Refuse;
+        Some(Lint { id: new.id.clone(), other: old.id.clone(), what, refused })
     }
-    if !inside && !around {
-        return None;
-    }
-    if new.force == old.force {
-        return match (inside, around) {
-            _ if new.force == Force::Must && new.require != old.require => None,
-            _ if new.lifts != old.lifts => None,
-            (true, true) => Some(("repeats", Refuse)),
-            // Of rules that do the same, the narrower adds nothing.
-            (true, false) => Some(("is hidden by", Refuse)),
-            _ => Some(("hides", Flag)),
+
+    fn matches(&self, check: &Check, text: &str) -> bool {
+        let mut patterns = self.patterns.borrow_mut();
+        let key = match check {
+            Check::Like(glob) => glob_pattern(glob),
+            Check::Matches(pattern) => pattern.clone(),
+            _ => return false,
         };
+        let compiled = patterns.entry(key).or_insert_with(|| pattern(check).and_then(Result::ok));
+        compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
     }
-    let lifts = |a: &Directive, b: &Directive| a.lifts.contains(&b.id);
-    if lifts(new, old) || lifts(old, new) {
-        return None;
-    }
-    match (new.force, old.force) {
-        // Where a NEVER holds nothing else counts.
-        (Force::Must | Force::Prefer, Force::Never) if inside => Some(("contradicts", Refuse)),
-        (Force::Never, Force::Must | Force::Prefer) if around => Some(("contradicts", Refuse)),
-        (Force::Never, Force::Must | Force::Prefer) => Some(("is an exception to", Flag)),
-        (Force::Must | Force::Prefer, Force::Never) => Some(("contradicts", Flag)),
-        (Force::Avoid, Force::Never) if inside => Some(("is hidden by", Refuse)),
-        (Force::Never, Force::Avoid) if around => Some(("hides", Flag)),
-        (Force::Avoid, Force::Prefer) | (Force::Prefer, Force::Avoid) => match (inside, around) {
-            (true, true) => Some(("contradicts", Refuse)),
-            (true, false) if rank(old) > rank(new) => Some(("is hidden by", Refuse)),
-            (false, true) if rank(new) > rank(old) => Some(("hides", Flag)),
+
+    fn conflict(&self, new: &Directive, old: &Directive) -> Option<(&'static str, Severity)> {
+        use Severity::{Flag, Refuse};
+        let (inside, around) = (self.within(new, old), self.within(old, new));
+        if let Some(requires) = self.unsatisfiable(new, old).or_else(|| self.unsatisfiable(old, new)) {
+            return Some((requires, Refuse));
+        }
+        if !inside && !around {
+            return None;
+        }
+        if new.force == old.force {
+            return match (inside, around) {
+                _ if new.force == Force::Must && new.require != old.require => None,
+                _ if new.lifts != old.lifts => None,
+                (true, true) => Some(("repeats", Refuse)),
+                // Of rules that do the same, the narrower adds nothing.
+                (true, false) => Some(("is hidden by", Refuse)),
+                _ => Some(("hides", Flag)),
+            };
+        }
+        let lifts = |a: &Directive, b: &Directive| a.lifts.contains(&b.id);
+        if lifts(new, old) || lifts(old, new) {
+            return None;
+        }
+        match (new.force, old.force) {
+            // Where a NEVER holds nothing else counts.
+            (Force::Must | Force::Prefer, Force::Never) if inside => Some(("contradicts", Refuse)),
+            (Force::Never, Force::Must | Force::Prefer) if around => Some(("contradicts", Refuse)),
+            (Force::Never, Force::Must | Force::Prefer) => Some(("is an exception to", Flag)),
+            (Force::Must | Force::Prefer, Force::Never) => Some(("contradicts", Flag)),
+            (Force::Avoid, Force::Never) if inside => Some(("is hidden by", Refuse)),
+            (Force::Never, Force::Avoid) if around => Some(("hides", Flag)),
+            (Force::Avoid, Force::Prefer) | (Force::Prefer, Force::Avoid) => match (inside, around) {
+                (true, true) => Some(("contradicts", Refuse)),
+                (true, false) if rank(old) > rank(new) => Some(("is hidden by", Refuse)),
+                (false, true) if rank(new) > rank(old) => Some(("hides", Flag)),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
+        }
+    }
+
+    /// A MUST that requires what a NEVER forbids.
+    fn unsatisfiable(&self, must: &Directive, never: &Directive) -> Option<&'static str> {
+        let require = must.require.as_ref().filter(|_| never.force == Force::Never)?;
+        let both = Condition::All(vec![effective(must), require.clone()]);
+        (self.scope_within(&must.scope, &never.scope)
+            && times_within(must, never)
+            && self.implies(&both, &effective(never)))
+        .then_some("contradicts")
+    }
+
+    /// Whether a rule applies only where, and when, another does.
+    fn within(&self, a: &Directive, b: &Directive) -> bool {
+        // A rule about actions alone says nothing of memories.
+        (a.is_of_actions() || !b.is_of_actions())
+            && (a.is_of_memories() || !b.is_of_memories())
+            && self.scope_within(&a.scope, &b.scope)
+            && times_within(a, b)
+            && self.implies(&effective(a), &effective(b))
+    }
+
+    fn scope_within(&self, a: &RuleScope, b: &RuleScope) -> bool {
+        let fits = |a: Option<&String>, b: Option<&String>| match (a, b) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(a), Some(b)) => a == b || (!a.contains(['*', '?', '\\']) && self.like(b, a)),
+        };
+        a.parts().iter().zip(b.parts()).take(3).all(|((_, a), (_, b))| fits(*a, b))
+    }
+
+    fn like(&self, glob: &str, text: &str) -> bool {
+        self.matches(&Check::Like(glob.to_owned()), text)
+    }
+
+    /// Whether everything of which `a` holds is something of which `b` holds.
+    fn implies(&self, a: &Condition, b: &Condition) -> bool {
+        if *b == Condition::Always || a == b {
+            return true;
+        }
+        match (a, b) {
+            (_, Condition::All(parts)) => parts.iter().all(|part| self.implies(a, part)),
+            (Condition::Any(parts), _) => parts.iter().all(|part| self.implies(part, b)),
+            (Condition::All(parts), Condition::Any(others)) => {
+                parts.iter().any(|part| self.implies(part, b))
+                    || others.iter().any(|other| self.implies(a, other))
+            }
+            (Condition::All(parts), _) => parts.iter().any(|part| self.implies(part, b)),
+            (_, Condition::Any(others)) => others.iter().any(|other| self.implies(a, other)),
+            (Condition::Not(a), Condition::Not(b)) => self.implies(b, a),
+            (Condition::Test(field, check), Condition::Test(other, wanted)) => {
+                let positive = !matches!(check, Check::Absent);
+                (field == other || (positive && lies_in(field, other))) && self.follows(check, wanted)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a value that passes one check passes another.
+    fn follows(&self, check: &Check, wanted: &Check) -> bool {
+        match (check, wanted) {
+            (Check::Absent, _) | (_, Check::Absent) => check == wanted,
+            (_, Check::Present) => true,
+            (Check::Is(Scalar::Text(text)), Check::Like(_) | Check::Matches(_)) => self.matches(wanted, text),
+            (Check::Is(value), Check::Compare(order, bound)) => value.stands(*order, bound),
+            (Check::Compare(a, value), Check::Compare(b, bound)) => match (a, b) {
+                (Order::More, Order::More | Order::AtLeast) | (Order::AtLeast, Order::AtLeast) => {
+                    value.stands(Order::AtLeast, bound)
+                }
+                (Order::AtLeast, Order::More) => value.stands(Order::More, bound),
+                (Order::Less, Order::Less | Order::AtMost) | (Order::AtMost, Order::AtMost) => {
+                    value.stands(Order::AtMost, bound)
+                }
+                (Order::AtMost, Order::Less) => value.stands(Order::Less, bound),
+                _ => false,
+            },
+            (Check::Similar(a, at_least), Check::Similar(b, bound)) => a == b && at_least >= bound,
+            _ => check == wanted,
+        }
     }
 }
 
 fn rank(rule: &Directive) -> (i32, usize) {
     (rule.priority, rule.specificity())
-}
-
-/// A MUST that requires what a NEVER forbids.
-fn unsatisfiable(must: &Directive, never: &Directive) -> Option<&'static str> {
-    let require = must.require.as_ref().filter(|_| never.force == Force::Never)?;
-    let both = Condition::All(vec![effective(must), require.clone()]);
-    (scope_within(&must.scope, &never.scope)
-        && times_within(must, never)
-        && implies(&both, &effective(never)))
-    .then_some("contradicts")
-}
-
-/// Whether a rule applies only where, and when, another does.
-fn within(a: &Directive, b: &Directive) -> bool {
-    // A rule about actions alone says nothing of memories.
-    (a.is_of_actions() || !b.is_of_actions())
-        && (a.is_of_memories() || !b.is_of_memories())
-        && scope_within(&a.scope, &b.scope)
-        && times_within(a, b)
-        && implies(&effective(a), &effective(b))
 }
 
 /// The condition, with the tool of the scope in it.
@@ -121,44 +204,9 @@ fn effective(rule: &Directive) -> Condition {
     Condition::All(vec![Condition::Test(Field::Tool, check), rule.when.clone()])
 }
 
-fn scope_within(a: &RuleScope, b: &RuleScope) -> bool {
-    let fits = |a: Option<&String>, b: Option<&String>| match (a, b) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(a), Some(b)) => a == b || (!a.contains(['*', '?', '\\']) && like(b, a)),
-    };
-    a.parts().iter().zip(b.parts()).take(3).all(|((_, a), (_, b))| fits(*a, b))
-}
-
 fn times_within(a: &Directive, b: &Directive) -> bool {
     b.from.is_none_or(|from| a.from.is_some_and(|other| from <= other))
         && b.until.is_none_or(|until| a.until.is_some_and(|other| other <= until))
-}
-
-fn like(glob: &str, text: &str) -> bool {
-    matches!(pattern(&Check::Like(glob.to_owned())), Some(Ok(glob)) if glob.is_match(text))
-}
-
-/// Whether everything of which `a` holds is something of which `b` holds.
-fn implies(a: &Condition, b: &Condition) -> bool {
-    if *b == Condition::Always || a == b {
-        return true;
-    }
-    match (a, b) {
-        (_, Condition::All(parts)) => parts.iter().all(|part| implies(a, part)),
-        (Condition::Any(parts), _) => parts.iter().all(|part| implies(part, b)),
-        (Condition::All(parts), Condition::Any(others)) => {
-            parts.iter().any(|part| implies(part, b)) || others.iter().any(|other| implies(a, other))
-        }
-        (Condition::All(parts), _) => parts.iter().any(|part| implies(part, b)),
-        (_, Condition::Any(others)) => others.iter().any(|other| implies(a, other)),
-        (Condition::Not(a), Condition::Not(b)) => implies(b, a),
-        (Condition::Test(field, check), Condition::Test(other, wanted)) => {
-            let positive = !matches!(check, Check::Absent);
-            (field == other || (positive && lies_in(field, other))) && follows(check, wanted)
-        }
-        _ => false,
-    }
 }
 
 /// Whether one field is a part of another, so that what holds in it holds in the other.
@@ -168,31 +216,6 @@ fn lies_in(part: &Field, whole: &Field) -> bool {
             part.starts_with(whole)
         }
         _ => false,
-    }
-}
-
-/// Whether a value that passes one check passes another.
-fn follows(check: &Check, wanted: &Check) -> bool {
-    match (check, wanted) {
-        (Check::Absent, _) | (_, Check::Absent) => check == wanted,
-        (_, Check::Present) => true,
-        (Check::Is(Scalar::Text(text)), Check::Like(_) | Check::Matches(_)) => {
-            matches!(pattern(wanted), Some(Ok(pattern)) if pattern.is_match(text))
-        }
-        (Check::Is(value), Check::Compare(order, bound)) => value.stands(*order, bound),
-        (Check::Compare(a, value), Check::Compare(b, bound)) => match (a, b) {
-            (Order::More, Order::More | Order::AtLeast) | (Order::AtLeast, Order::AtLeast) => {
-                value.stands(Order::AtLeast, bound)
-            }
-            (Order::AtLeast, Order::More) => value.stands(Order::More, bound),
-            (Order::Less, Order::Less | Order::AtMost) | (Order::AtMost, Order::AtMost) => {
-                value.stands(Order::AtMost, bound)
-            }
-            (Order::AtMost, Order::Less) => value.stands(Order::Less, bound),
-            _ => false,
-        },
-        (Check::Similar(a, at_least), Check::Similar(b, bound)) => a == b && at_least >= bound,
-        _ => check == wanted,
     }
 }
 
@@ -224,7 +247,7 @@ mod tests {
             };
             Directive::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
         };
-        lint(&rule("new", new), &rule("old", old)).map(|lint| (lint.what, lint.refused))
+        Linter::default().lint(&rule("new", new), &rule("old", old)).map(|lint| (lint.what, lint.refused))
     }
 
     #[test]

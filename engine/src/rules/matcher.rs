@@ -7,6 +7,7 @@
 //! a check grows with what might match, not with how many rules there are, and is linear in the action.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use regex::Regex;
@@ -41,17 +42,23 @@ pub(crate) struct FactValue {
 /// All rules of a store, with what lifts and satisfies them.
 #[derive(Debug, Default)]
 pub(crate) struct RuleBook {
-    /// In the order in which they decide.
-    pub(super) rules: Vec<Rule>,
+    index: Arc<Index>,
     /// Ends of the overrides, by the id of the directive.
     overrides: HashMap<String, Vec<Timestamp>>,
     facts: HashMap<String, FactValue>,
+    /// Every time at which what is said of memories begins or ends, in order.
+    turns: Vec<Timestamp>,
+}
+
+/// The rules alone.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// In the order in which they decide.
+    pub rules: Vec<Arc<Rule>>,
     by_tool: HashMap<String, Bucket>,
     any_tool: Bucket,
     /// Rules that say something of memories, but for MUST.
-    pub(super) of_memories: Vec<u32>,
-    /// Every time at which one of these begins or ends, in order.
-    turns: Vec<Timestamp>,
+    pub of_memories: Vec<u32>,
 }
 
 /// A rule, compiled.
@@ -113,26 +120,23 @@ struct Watch {
     present: Vec<u32>,
 }
 
-impl RuleBook {
+impl Index {
     /// Makes rules ready. They have been checked; one that cannot be compiled all the same is an error.
-    pub(crate) fn new(
-        mut directives: Vec<Directive>,
-        overrides: HashMap<String, Vec<Timestamp>>,
-        facts: HashMap<String, FactValue>,
-    ) -> Result<Self> {
-        directives.sort_by(|a, b| {
-            let by_rank = b.priority.cmp(&a.priority).then(b.specificity().cmp(&a.specificity()));
-            by_rank.then_with(|| a.id.cmp(&b.id))
+    /// Those that `known` has are taken from there.
+    pub(crate) fn new(mut directives: Vec<Directive>, known: &Index) -> Result<Self> {
+        directives.sort_by(Directive::order);
+        let known: HashMap<&str, &Arc<Rule>> =
+            known.rules.iter().map(|rule| (rule.directive.id.as_str(), rule)).collect();
+        let rules = directives.into_iter().map(|directive| match known.get(directive.id.as_str()) {
+            Some(rule) if rule.directive == directive => Ok((*rule).clone()),
+            _ => Rule::compile(directive).map(Arc::new),
         });
-        let rules = directives.into_iter().map(Rule::compile).collect::<Result<Vec<_>>>()?;
-        let mut book = Self { overrides, facts, ..Self::default() };
+        let mut index = Self { rules: rules.collect::<Result<_>>()?, ..Self::default() };
         let mut plans: HashMap<Option<String>, Vec<(u32, Option<Vec<Guard>>)>> = HashMap::new();
-        for (i, rule) in rules.iter().enumerate() {
+        for (i, rule) in index.rules.iter().enumerate() {
             let (i, directive) = (i as u32, &rule.directive);
             if !directive.is_of_actions() && directive.force != Force::Must {
-                book.of_memories.push(i);
-                let ends = book.overrides.get(&directive.id).into_iter().flatten().copied();
-                book.turns.extend([directive.from, directive.until].into_iter().flatten().chain(ends));
+                index.of_memories.push(i);
             }
             if directive.is_of_memories() {
                 continue;
@@ -154,24 +158,45 @@ impl RuleBook {
         for (tool, plan) in plans {
             let bucket = Bucket::new(plan)?;
             match tool {
-                Some(tool) => drop(book.by_tool.insert(tool, bucket)),
-                None => book.any_tool = bucket,
+                Some(tool) => drop(index.by_tool.insert(tool, bucket)),
+                None => index.any_tool = bucket,
             }
         }
-        book.turns.sort_unstable();
-        book.turns.dedup();
-        book.rules = rules;
-        Ok(book)
+        Ok(index)
+    }
+}
+
+impl RuleBook {
+    /// Rules, with the ends of their overrides and the facts.
+    pub(crate) fn new(
+        index: Arc<Index>,
+        overrides: HashMap<String, Vec<Timestamp>>,
+        facts: HashMap<String, FactValue>,
+    ) -> Self {
+        let mut turns = Vec::new();
+        for i in &index.of_memories {
+            let directive = &index.rules[*i as usize].directive;
+            let ends = overrides.get(&directive.id).into_iter().flatten().copied();
+            turns.extend([directive.from, directive.until].into_iter().flatten().chain(ends));
+        }
+        turns.sort_unstable();
+        turns.dedup();
+        Self { index, overrides, facts, turns }
+    }
+
+    /// The rules alone.
+    pub(crate) fn index(&self) -> &Arc<Index> {
+        &self.index
     }
 
     /// Whether there are no rules at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.index.rules.is_empty()
     }
 
     /// Whether any rule says something of memories.
     pub(crate) fn judges_memories(&self) -> bool {
-        !self.of_memories.is_empty()
+        !self.index.of_memories.is_empty()
     }
 
     /// Names the rules about memories that are in force: as long as it is the same, they judge alike.
@@ -182,14 +207,14 @@ impl RuleBook {
 
     /// The rules, in the order in which they decide.
     pub(crate) fn directives(&self) -> impl Iterator<Item = &Directive> {
-        self.rules.iter().map(|rule| &rule.directive)
+        self.index.rules.iter().map(|rule| &rule.directive)
     }
 
     /// The rules that may match an action, in the order in which they decide.
     pub(super) fn candidates(&self, thing: &Thing<'_>) -> Vec<u32> {
         let mut found = Vec::new();
-        self.any_tool.wake(thing, &mut found);
-        if let Some(bucket) = thing.tool.and_then(|tool| self.by_tool.get(tool)) {
+        self.index.any_tool.wake(thing, &mut found);
+        if let Some(bucket) = thing.tool.and_then(|tool| self.index.by_tool.get(tool)) {
             bucket.wake(thing, &mut found);
         }
         found.sort_unstable();

@@ -127,7 +127,7 @@ impl RuleBook {
         let thing = action.thing();
         let mut matched: Vec<(&Rule, Bearing)> = Vec::new();
         for i in self.candidates(&thing) {
-            let rule = &self.rules[i as usize];
+            let rule = &self.index().rules[i as usize];
             if let Some(bearing) = self.bears(rule, &thing, now) {
                 matched.push((rule, bearing));
             }
@@ -218,8 +218,8 @@ impl RuleBook {
     pub(crate) fn judge_memory(&self, thing: &Thing<'_>, now: Now) -> OfMemory {
         let mut matched: Vec<(&Rule, Bearing)> = Vec::new();
         let mut places = Vec::new();
-        for i in &self.of_memories {
-            let rule = &self.rules[*i as usize];
+        for i in &self.index().of_memories {
+            let rule = &self.index().rules[*i as usize];
             if let Some(bearing) = self.bears(rule, thing, now) {
                 matched.push((rule, bearing));
                 places.push(*i);
@@ -237,13 +237,13 @@ impl RuleBook {
 
     /// The MUST rules that concern a recall, in the order in which they decide.
     pub(crate) fn musts(&self, namespaces: &[&str], kind: Option<&str>, now: Now) -> Vec<&Directive> {
-        let concerns = |rule: &&Rule| {
+        let concerns = |rule: &&std::sync::Arc<Rule>| {
             rule.directive.force == Force::Must
                 && self.is_in_force(&rule.directive, now)
                 && !self.is_overridden(&rule.directive.id, now)
                 && rule.concerns(namespaces, kind)
         };
-        self.rules.iter().filter(concerns).map(|rule| &rule.directive).collect()
+        self.index().rules.iter().filter(concerns).map(|rule| &rule.directive).collect()
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::matcher::FactValue;
+    use super::super::matcher::{FactValue, Index};
     use super::*;
 
     const NOW: Now = Now { clock: 1_000, latest: 1_000 };
@@ -263,7 +263,11 @@ mod tests {
         let facts =
             facts.into_iter().map(|(name, value, until)| (name.to_owned(), FactValue { value, until }));
         let rules = super::super::parse_rules(text).expect("parses");
-        RuleBook::new(rules, HashMap::new(), facts.collect()).expect("compiles")
+        RuleBook::new(
+            Index::new(rules, &Index::default()).expect("compiles").into(),
+            HashMap::new(),
+            facts.collect(),
+        )
     }
 
     fn answer(book: &RuleBook, action: &Action) -> (Answer, Option<String>) {
@@ -364,8 +368,8 @@ mod tests {
                     json!({"cmd": [a, {"k": b}], "n": [rng.u8(..10), "x"], "deep": {"er": c.to_lowercase()}}),
                 );
             let thing = action.thing();
-            let all: Vec<u32> = (0..book.rules.len() as u32)
-                .filter(|i| book.bears(&book.rules[*i as usize], &thing, NOW).is_some())
+            let all: Vec<u32> = (0..book.index().rules.len() as u32)
+                .filter(|i| book.bears(&book.index().rules[*i as usize], &thing, NOW).is_some())
                 .collect();
             let candidates = book.candidates(&thing);
             assert!(all.iter().all(|i| candidates.contains(i)), "{action:?}");

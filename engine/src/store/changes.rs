@@ -16,7 +16,7 @@ pub(crate) enum Op {
     Moved = 2,
     /// A memory is no hit any more: forgotten, superseded or expired.
     Removed = 3,
-    /// Kind or expiry of a memory changed.
+    /// Kind, expiry, content or metadata of a memory changed.
     Amended = 4,
     /// A cell came into being.
     CellAdded = 5,
@@ -102,6 +102,17 @@ pub(crate) fn after(conn: &Connection, seq: i64) -> Result<Vec<Change>> {
         }
     }
     Ok(changes)
+}
+
+/// Memories of a namespace that came, changed or went after `seq`.
+pub(crate) fn of_memories(conn: &Connection, namespace: i64, seq: i64) -> Result<Vec<i64>> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT DISTINCT ref FROM changes WHERE seq > ?2 AND namespace = ?1 AND op IN (1, 2, 3, 4)",
+        )
+        .map_err(sql)?;
+    let rows = statement.query_map([namespace, seq], |r| r.get(0)).map_err(sql)?;
+    rows.map(|row| row.map_err(sql)).collect()
 }
 
 /// Memories (moved, removed) or cells (removed) of a namespace whose points count no more in a

@@ -175,6 +175,15 @@ impl Db {
         result
     }
 
+    /// A connection for reading that the caller keeps, and gives back before the store is closed; none for a
+    /// store in memory.
+    pub(crate) fn open_reader(&self) -> Result<Option<Connection>> {
+        if !self.writer_is_open() {
+            return Err(Error::Closed);
+        }
+        self.dir.as_ref().map(|dir| open_reader(dir, self.immutable, self.busy)).transpose()
+    }
+
     /// Like [`Db::read`], with every statement of `work` seeing the same state.
     pub(crate) fn snapshot<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.read(|conn| {

@@ -55,6 +55,15 @@ CREATE TRIGGER head_changed AFTER UPDATE ON rules_head BEGIN UPDATE rules_tick S
 CREATE TRIGGER head_gone AFTER DELETE ON rules_head BEGIN UPDATE rules_tick SET n = n + 1; END;
 ";
 
+/// Makes the tables and triggers that somebody has taken away.
+pub(super) fn restore_tables(conn: &Connection) -> Result<()> {
+    let text = TABLES
+        .replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ")
+        .replace("CREATE TRIGGER ", "CREATE TRIGGER IF NOT EXISTS ")
+        .replace("INSERT INTO rules_tick VALUES", "INSERT OR IGNORE INTO rules_tick VALUES");
+    conn.execute_batch(&text).map_err(sql)
+}
+
 /// Bits of a generation that count changes; those above count statements of authorities.
 const CHANGES: u32 = 40;
 
@@ -151,6 +160,18 @@ pub(crate) fn load(conn: &Connection, trust: &Trust) -> Result<(Authorities, Opt
     Ok((chain, Some(head)))
 }
 
+/// The authorities for a repair, in which the head may be wrong or missing: the chain has to hold by itself,
+/// and be at least as long as the longest one known.
+pub(crate) fn authorities_for_repair(conn: &Connection, trust: &Trust) -> Result<Authorities> {
+    let chain = Authorities::load(conn, trust)?;
+    if chain.len.cast_unsigned() < trust.least >> CHANGES {
+        return Err(Error::corrupt(
+            "the authorities were put back to an earlier state: restore a backup of the store",
+        ));
+    }
+    Ok(chain)
+}
+
 /// Refuses a store that has, or ever had, an authority or rules.
 pub(crate) fn check_none(conn: &Connection, trust: &Trust) -> Result<()> {
     for table in ["authorities", "directives", "overrides", "rules_head"] {
@@ -178,13 +199,19 @@ pub(crate) fn check_none(conn: &Connection, trust: &Trust) -> Result<()> {
 /// Returns the new generation, for [`Db::note_rules`](super::Db::note_rules) once it is committed.
 pub(crate) fn sign(tx: &mut Tx<'_>, chain: &Authorities, key: &SecretKey) -> Result<u64> {
     let rows = (digest(tx.conn, DIRECTIVES)?.to_vec(), digest(tx.conn, OVERRIDES)?.to_vec());
-    put(tx, chain, key, rows)
+    put(tx, chain, key, rows, 0)
+}
+
+/// Like [`sign`], with a generation above `least`.
+pub(crate) fn sign_above(tx: &mut Tx<'_>, chain: &Authorities, key: &SecretKey, least: u64) -> Result<u64> {
+    let rows = (digest(tx.conn, DIRECTIVES)?.to_vec(), digest(tx.conn, OVERRIDES)?.to_vec());
+    put(tx, chain, key, rows, least & ((1 << CHANGES) - 1))
 }
 
 /// Signs for a change of the authorities alone: rows that somebody has tampered with stay unsigned.
 pub(super) fn sign_authorities(tx: &mut Tx<'_>, chain: &Authorities, key: &SecretKey) -> Result<u64> {
     match Head::load(tx.conn)? {
-        Some(head) => put(tx, chain, key, (head.directives, head.overrides)),
+        Some(head) => put(tx, chain, key, (head.directives, head.overrides), 0),
         None => sign(tx, chain, key),
     }
 }
@@ -194,9 +221,10 @@ fn put(
     chain: &Authorities,
     key: &SecretKey,
     (directives, overrides): (Vec<u8>, Vec<u8>),
+    least: u64,
 ) -> Result<u64> {
     chain.signer(key)?;
-    let changes = Head::load(tx.conn)?.map_or(0, |head| head.generation & ((1 << CHANGES) - 1));
+    let changes = Head::load(tx.conn)?.map_or(0, |head| head.generation & ((1 << CHANGES) - 1)).max(least);
     let mut head = Head {
         generation: (chain.len.cast_unsigned() << CHANGES) | (changes + 1),
         at: tx.now,

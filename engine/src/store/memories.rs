@@ -267,7 +267,9 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
         put_vector(tx, row.id, vector)?;
         row.vector_seq = tx.change(Op::Moved, row.namespace, row.id)?;
     }
-    if change.kind.is_some() || change.expires_at.is_some() {
+    let amended = change.kind.is_some() || change.expires_at.is_some();
+    // What rules say of a memory goes by its content and metadata.
+    if amended || change.content.is_some() || change.metadata.is_some() {
         tx.change(Op::Amended, row.namespace, row.id)?;
     }
     row.save(tx)?;

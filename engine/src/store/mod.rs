@@ -13,6 +13,7 @@ pub(crate) mod changes;
 mod connect;
 pub(crate) mod credit;
 mod db;
+pub(crate) mod directives;
 pub(crate) mod experiences;
 pub(crate) mod figures;
 pub(crate) mod forecasts;
@@ -37,7 +38,7 @@ pub(crate) mod standings;
 mod sum;
 
 pub(crate) use bound::{check_grounds, is_bound};
-pub(crate) use db::{Db, Tx, Wanted};
+pub(crate) use db::{Db, Tx, Wanted, sql};
 pub(crate) use identity::Identity;
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;
