@@ -81,6 +81,9 @@ impl Rules {
     /// The rules in force. `thorough`: also looks whether another program has touched them.
     pub(crate) fn current(&self, core: &Core, thorough: bool) -> Result<Arc<State>> {
         let fresh = |state: &Arc<State>| {
+            if crate::sabotage::on("rules_untold") {
+                return true;
+            }
             core.db.rules_generation() <= state.seen
                 && !self.stale.load(Ordering::Acquire)
                 && !(thorough && self.watch.lock().has_moved())
@@ -120,7 +123,10 @@ impl Rules {
     /// Notes a denial for the audit table: it is written in the background, with the receipts. Returns
     /// whether there is something to write.
     pub(crate) fn note_denial(&self, core: &Core, action: &Action, decision: &Decision) -> bool {
-        if core.db.is_read_only() || decision.answer != Answer::Deny {
+        if core.db.is_read_only()
+            || decision.answer != Answer::Deny
+            || crate::sabotage::on("denials_forgotten")
+        {
             return false;
         }
         let mut denials = self.denials.lock();

@@ -202,7 +202,12 @@ pub(crate) fn lean(mut ranked: Vec<Ranked>, grounds: &[Ground], most: usize) -> 
         };
         let [_, ln_alpha, ln_beta, ..] = r.features.map(f64::from);
         let own = r.evidence.own_fit;
-        r.lean = if *up { (own / ln_alpha.exp()).ln_1p() } else { -(own / ln_beta.exp()).ln_1p() };
+        // The features are rounded, and the bounds are exact.
+        let mut share = if *up { (own / ln_alpha.exp()).min(1.0) } else { (own / ln_beta.exp()).min(5.0) };
+        if crate::sabotage::on("preferences_rule") {
+            share = 1e9;
+        }
+        r.lean = if *up { share.ln_1p() } else { -share.ln_1p() };
         r.score += r.lean;
     }
     ranked.sort_by(|a, b| {

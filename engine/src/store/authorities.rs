@@ -181,7 +181,7 @@ impl Authorities {
             statement.sum().check(checksum, statement.id)?;
             chain.take(&statement)?;
         }
-        if let Some(pinned) = trust.pinned
+        if let Some(pinned) = trust.pinned.filter(|_| !crate::sabotage::on("pin_ignored"))
             && chain.rows.first().is_none_or(|first| first.key != pinned)
         {
             return Err(Error::unauthorised(format!(
@@ -306,6 +306,9 @@ impl Authorities {
             ));
         }
         let known = self.name_of(&public).map(str::to_owned);
+        if crate::sabotage::on("anyone_signs") {
+            return Ok(known.unwrap_or_default());
+        }
         known.ok_or_else(|| {
             Error::unauthorised(format!("{public} is no authority of this store, or was revoked"))
         })

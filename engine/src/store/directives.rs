@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
@@ -124,7 +125,8 @@ pub(crate) fn load(conn: &Connection, trust: &Trust, verified: &mut Verified) ->
 
 /// A row at fault: how it can be deleted.
 pub(crate) enum Place {
-    Directive(String),
+    /// The bytes of its id.
+    Directive(Vec<u8>),
     Override(i64),
 }
 
@@ -143,11 +145,19 @@ fn rows(
     let mut found = statement.query([]).map_err(|e| missing("directives", e))?;
     while let Some(row) = found.next().map_err(|e| missing("directives", e))? {
         type Columns = (String, i64, String, Vec<u8>, Vec<u8>, i64);
-        let read: rusqlite::Result<Columns> = row.try_into();
-        let (id, at, text, signer, signature, checksum) = read.map_err(sql)?;
-        let mut fault = |why: &str| {
-            faults.push((Place::Directive(id.clone()), format!("directive {id:?} {why}")));
+        let place = match row.get_ref(0).map_err(sql)? {
+            ValueRef::Text(id) | ValueRef::Blob(id) => id.to_vec(),
+            _ => Vec::new(),
         };
+        let mut fault = |id: &str, why: &str| {
+            faults.push((Place::Directive(place.clone()), format!("directive {id:?} {why}")));
+        };
+        let read: rusqlite::Result<Columns> = row.try_into();
+        let Ok((id, at, text, signer, signature, checksum)) = read else {
+            fault(&String::from_utf8_lossy(&place), "holds what it cannot");
+            continue;
+        };
+        let mut fault = |why: &str| fault(&id, why);
         if directive_sum(&id, at, &text, &signer, &signature).check(checksum, 0).is_err() {
             fault("does not match its checksum");
             continue;
@@ -172,21 +182,18 @@ fn rows(
     let mut found = statement.query([]).map_err(|e| missing("overrides", e))?;
     while let Some(row) = found.next().map_err(|e| missing("overrides", e))? {
         let id: i64 = row.get(0).map_err(sql)?;
-        let (signer, signature): (Vec<u8>, Vec<u8>) = (row.get(5).map_err(sql)?, row.get(6).map_err(sql)?);
         let mut fault = |why: &str| faults.push((Place::Override(id), format!("override {id} {why}")));
+        type Columns = (i64, i64, String, String, i64, Vec<u8>, Vec<u8>, i64);
+        let read: rusqlite::Result<Columns> = row.try_into();
+        let Ok((_, at, directive, reason, until, signer, signature, checksum)) = read else {
+            fault("holds what it cannot");
+            continue;
+        };
         let Some(key) = PublicKey::from_bytes(&signer) else {
             fault("has no signer");
             continue;
         };
-        let read = OverrideRow {
-            id,
-            at: row.get(1).map_err(sql)?,
-            directive: row.get(2).map_err(sql)?,
-            reason: row.get(3).map_err(sql)?,
-            until: row.get(4).map_err(sql)?,
-            signer: key,
-        };
-        let checksum: i64 = row.get(7).map_err(sql)?;
+        let read = OverrideRow { id, at, directive, reason, until, signer: key };
         if override_sum(&read, &signature).check(checksum, id).is_err() {
             fault("does not match its checksum");
             continue;
@@ -277,7 +284,9 @@ pub(crate) fn sweep(tx: &Tx<'_>, authorities: &Authorities) -> Result<Vec<String
     rows(tx.conn, authorities, &mut Verified::new(), &mut faults)?;
     for (place, _) in &faults {
         match place {
-            Place::Directive(id) => tx.conn.execute("DELETE FROM directives WHERE id = ?1", [id]),
+            Place::Directive(id) => {
+                tx.conn.execute("DELETE FROM directives WHERE CAST(id AS BLOB) = ?1", [id])
+            }
             Place::Override(id) => tx.conn.execute("DELETE FROM overrides WHERE id = ?1", [id]),
         }
         .map_err(sql)?;
