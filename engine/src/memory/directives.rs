@@ -77,8 +77,18 @@ impl Store {
         directive: &Directive,
         reason: &str,
     ) -> Result<Vec<Lint>> {
+        self.force_directives(signer, std::slice::from_ref(directive), reason)
+    }
+
+    /// Puts several directives in force whatever they conflict with: all of them, or none and an error.
+    pub fn force_directives(
+        &self,
+        signer: &SecretKey,
+        directives: &[Directive],
+        reason: &str,
+    ) -> Result<Vec<Lint>> {
         check_name("reason", reason)?;
-        add(&self.core, signer, std::slice::from_ref(directive), Some(reason))
+        add(&self.core, signer, directives, Some(reason))
     }
 
     /// Takes a directive out of force for good, with the overrides of it. Fails with

@@ -40,12 +40,18 @@ pub(crate) fn glob_pattern(glob: &str) -> String {
     pattern
 }
 
-/// What has to be there: the field, and in one of its texts the literal, in whatever ASCII case.
+/// What has to be there: the field, and in one of its texts each of the literals, in whatever ASCII case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Guard {
     pub field: Field,
-    /// `None`: any value.
-    pub literal: Option<String>,
+    /// None: any value.
+    pub literals: Vec<String>,
+}
+
+impl Guard {
+    fn longest(&self) -> usize {
+        self.literals.iter().map(String::len).max().unwrap_or(0)
+    }
 }
 
 /// Alternatives of which one has to be there for the condition to hold or to be undecidable; `None`: it may
@@ -54,9 +60,9 @@ pub(crate) fn guards(condition: &Condition) -> Option<Vec<Guard>> {
     match condition {
         Condition::Always | Condition::Not(_) => None,
         Condition::Test(field, check) => guard(field, check).map(|guard| vec![guard]),
-        Condition::All(parts) => parts.iter().filter_map(guards).max_by_key(|guards| {
-            guards.iter().map(|guard| guard.literal.as_ref().map_or(0, String::len)).min()
-        }),
+        Condition::All(parts) => {
+            parts.iter().filter_map(guards).max_by_key(|guards| guards.iter().map(Guard::longest).min())
+        }
         Condition::Any(parts) => {
             let alternatives: Option<Vec<Vec<Guard>>> = parts.iter().map(guards).collect();
             alternatives.map(|alternatives| alternatives.concat())
@@ -68,15 +74,16 @@ fn guard(field: &Field, check: &Check) -> Option<Guard> {
     if matches!(field, Field::Fact(_) | Field::Tool | Field::Vector) {
         return None;
     }
-    let literal = match check {
+    let mut literals = match check {
         Check::Absent | Check::Similar(..) => return None,
-        Check::Is(Scalar::Text(text)) => Some(text.clone()),
+        Check::Is(Scalar::Text(text)) => vec![text.clone()],
         // A number or a truth is found by its kind, not by how it is written.
-        Check::Is(_) | Check::Compare(..) | Check::Present => None,
-        Check::Like(glob) => literal_of(&glob_pattern(glob)),
-        Check::Matches(pattern) => literal_of(pattern),
+        Check::Is(_) | Check::Compare(..) | Check::Present => Vec::new(),
+        Check::Like(glob) => literals_of(&glob_pattern(glob)),
+        Check::Matches(pattern) => literals_of(pattern),
     };
-    Some(Guard { field: field.clone(), literal: literal.filter(|literal| !literal.is_empty()) })
+    literals.retain(|literal| !literal.is_empty());
+    Some(Guard { field: field.clone(), literals })
 }
 
 /// The tools of which the condition needs one; `None`: it may hold for any.
@@ -92,12 +99,13 @@ pub(crate) fn tools(condition: &Condition) -> Option<Vec<String>> {
     }
 }
 
-/// A text that is in whatever the pattern matches, but for the case of its ASCII letters.
-fn literal_of(pattern: &str) -> Option<String> {
-    let hir = regex_syntax::parse(pattern).ok()?;
+/// Texts that are all in whatever the pattern matches, but for the case of their ASCII letters.
+fn literals_of(pattern: &str) -> Vec<String> {
     let mut runs = vec![String::new()];
-    collect(&hir, &mut runs);
-    runs.into_iter().max_by_key(String::len).filter(|longest| !longest.is_empty())
+    if let Ok(hir) = regex_syntax::parse(pattern) {
+        collect(&hir, &mut runs);
+    }
+    runs
 }
 
 /// Gathers runs of characters that have to be there, one after the other.
@@ -170,9 +178,10 @@ mod tests {
             ("x?y{2}", Some("y")),
             ("[0-9]+", None),
         ] {
-            assert_eq!(literal_of(pattern).as_deref(), literal, "{pattern}");
+            let longest = literals_of(pattern).into_iter().max_by_key(String::len);
+            assert_eq!(longest.filter(|text| !text.is_empty()).as_deref(), literal, "{pattern}");
         }
-        assert_eq!(literal_of(&glob_pattern("*.tar.gz")).as_deref(), Some(".tar.gz"));
+        assert_eq!(literals_of(&glob_pattern("*.tar.gz")), ["", ".tar.gz"]);
     }
 
     #[test]

@@ -404,6 +404,22 @@ impl Node {
 impl Bucket {
     fn new(plan: Vec<(u32, Option<Vec<Guard>>)>) -> Result<Self> {
         let mut bucket = Self::default();
+        // Of the literals that a rule needs, the one that the fewest rules need tells it best from the
+        // others; short ones are met by chance.
+        let mut needed: HashMap<(Field, String), usize> = HashMap::new();
+        for guard in plan.iter().filter_map(|(_, guards)| guards.as_ref()).flatten() {
+            for literal in &guard.literals {
+                *needed.entry((guard.field.clone(), literal.to_ascii_lowercase())).or_default() += 1;
+            }
+        }
+        let rarest = |guard: &Guard| {
+            let rank = |literal: &&String| {
+                let key = (guard.field.clone(), literal.to_ascii_lowercase());
+                let shared = needed.get(&key).copied().unwrap_or(0);
+                (literal.len() < 3, shared, std::cmp::Reverse(literal.len()))
+            };
+            guard.literals.iter().min_by_key(rank).cloned()
+        };
         let mut literals: HashMap<Field, (Vec<String>, Vec<u32>, Vec<u32>)> = HashMap::new();
         for (rule, guards) in plan {
             let Some(guards) = guards else {
@@ -411,8 +427,9 @@ impl Bucket {
                 continue;
             };
             for guard in guards {
+                let literal = rarest(&guard);
                 let (texts, rules, present) = literals.entry(guard.field).or_default();
-                match guard.literal {
+                match literal {
                     Some(literal) => {
                         texts.push(literal);
                         rules.push(rule);
