@@ -47,6 +47,7 @@ pub use outcome::{
     Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,
 };
 pub use rules::{
-    Action, Answer, Bearing, Decision, Directive, Force, Lint, Match, RuleScope, parse_rules, print_rules,
+    Action, Answer, Bearing, Decision, Directive, Force, Lint, Match, RuleScope, lint_rules, parse_rules,
+    print_rules,
 };
 pub use vector::Metric;

@@ -1,7 +1,8 @@
-//! The program `wisen`: a demo, and two looks into a store.
+//! The program `wisen`: a demo, looks into a store, and its rules.
 
 mod demo;
 mod info;
+mod rules;
 mod text;
 mod verify;
 
@@ -24,20 +25,27 @@ enum Command {
     Demo(demo::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Rules(rules::Args),
+    Check(rules::CheckArgs),
 }
 
 const AFTER_HELP: &str = "Examples:
   wisen demo                      watch recall get better from reports, in under a minute
   wisen info wisen-demo/store     what is in a store
   wisen verify wisen-demo/store   whether it is whole
+  wisen rules list STORE          its directives
+  wisen check STORE --tool git    whether a tool may be called
 
-Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.";
+Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.\n\
+`wisen check` has its own: 0 allow, 2 deny, 3 ask.";
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Info(args) => info::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(&args),
+        Command::Rules(args) => rules::run(&args),
+        Command::Check(args) => return rules::check(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wisen: {error:#}");

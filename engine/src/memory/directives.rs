@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::key::{PublicKey, SecretKey};
-use crate::rules::{Action, Answer, Decision, Directive, Lint, Linter};
+use crate::rules::{Action, Answer, Decision, Directive, Lint, Linter, lint_rules};
 use crate::store::audit::{self, Actor};
 use crate::store::directives::{self, Signed};
 use crate::store::{Tx, heads};
@@ -154,11 +154,8 @@ impl Store {
         self.core.enter()?;
         let mut rows = signed(&self.core)?.directives;
         rows.sort_by_key(|row| row.at);
-        let (linter, mut lints) = (Linter::default(), Vec::new());
-        for (i, row) in rows.iter().enumerate() {
-            lints.extend(rows[..i].iter().filter_map(|old| linter.lint(&row.directive, &old.directive)));
-        }
-        Ok(lints)
+        let rules: Vec<Directive> = rows.into_iter().map(|row| row.directive).collect();
+        Ok(lint_rules(&rules))
     }
 
     /// Makes the rules of a store good again that somebody has changed by other means than this library: drops

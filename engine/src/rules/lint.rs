@@ -34,6 +34,13 @@ impl std::fmt::Display for Lint {
     }
 }
 
+/// Compares directives with each other: each with those before it.
+pub fn lint_rules(rules: &[Directive]) -> Vec<Lint> {
+    let linter = Linter::default();
+    let pairs = rules.iter().enumerate().flat_map(|(i, new)| rules[..i].iter().map(move |old| (new, old)));
+    pairs.filter_map(|(new, old)| linter.lint(new, old)).collect()
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Severity {

@@ -7,6 +7,7 @@ mod browse;
 mod govern;
 mod handle;
 mod measure;
+pub(crate) mod rules;
 mod tell;
 mod trust;
 mod write;
