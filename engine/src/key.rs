@@ -131,13 +131,11 @@ impl Message {
     }
 
     pub(crate) fn opt(mut self, value: Option<&[u8]>) -> Self {
-        match value {
-            Some(value) => self.bytes(value),
-            None => {
-                self.0.push(b'n');
-                self
-            }
+        if let Some(value) = value {
+            return self.bytes(value);
         }
+        self.0.push(b'n');
+        self
     }
 
     /// SHA-256 of the message and its signature.

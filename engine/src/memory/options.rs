@@ -134,9 +134,9 @@ impl Options {
         self
     }
 
-    /// Pins the key with which the authority of the store began ([`Store::create_authority`]
-    /// (crate::Store::create_authority)): a store whose authorities do not begin with it is obeyed in
-    /// nothing, [`Store::check`](crate::Store::check) denies everything. Default: what the store says.
+    /// Pins the public key with which the authorities of the store have to begin, that of
+    /// [`create_authority`](crate::Store::create_authority): of any other store
+    /// [`check`](crate::Store::check) denies everything. Default: what the store says.
     pub fn authority_key(mut self, key: PublicKey) -> Self {
         self.authority_key = Some(key);
         self

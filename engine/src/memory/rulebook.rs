@@ -242,12 +242,11 @@ impl State {
         for row in signed.overrides {
             overrides.entry(row.directive).or_default().push(row.until);
         }
-        let index = match known.filter(|_| same) {
-            Some(book) => book.index().clone(),
-            None => {
-                let rules = signed.directives.into_iter().map(|row| row.directive).collect();
-                Arc::new(Index::new(rules, known.map_or(&Index::default(), |book| book.index()))?)
-            }
+        let index = if let Some(book) = known.filter(|_| same) {
+            book.index().clone()
+        } else {
+            let rules = signed.directives.into_iter().map(|row| row.directive).collect();
+            Arc::new(Index::new(rules, known.map_or(&Index::default(), |book| book.index()))?)
         };
         let book = Ok(RuleBook::new(index, overrides, facts.collect()));
         core.db.note_rules(signed.generation);

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::{Error, Result};
+
 /// An action that is about to be taken, for [`Store::check`](crate::Store::check).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -29,6 +31,44 @@ impl Action {
             agent: None,
             vector: None,
         }
+    }
+
+    /// An action from a JSON object: `tool` (needed), `args`, `text`, `tags` (a list of texts), `namespace`,
+    /// `kind`, `agent`, `vector` (a list of numbers). Any other key is refused: a slip must not hide what
+    /// a rule asks for.
+    pub fn from_json(value: &Value) -> Result<Self> {
+        let wrong = |why: String| Error::invalid("action", why);
+        let object = value.as_object().ok_or_else(|| wrong("it is no JSON object".to_owned()))?;
+        let mut action = Self::new("");
+        let mut named = false;
+        for (key, value) in object {
+            let text = || {
+                let text = value.as_str().map(str::to_owned);
+                text.ok_or_else(|| wrong(format!("{key:?} is no text")))
+            };
+            match key.as_str() {
+                "tool" => {
+                    action.tool = text()?;
+                    named = true;
+                }
+                "args" => action.args = value.clone(),
+                "text" => action.text = text()?,
+                "namespace" => action.namespace = text()?,
+                "kind" => action.kind = Some(text()?),
+                "agent" => action.agent = Some(text()?),
+                "tags" => {
+                    action.tags = serde_json::from_value(value.clone())
+                        .map_err(|_| wrong("\"tags\" is no list of texts".to_owned()))?;
+                }
+                "vector" => {
+                    let vector = serde_json::from_value(value.clone());
+                    action.vector =
+                        Some(vector.map_err(|_| wrong("\"vector\" is no list of numbers".to_owned()))?);
+                }
+                _ => return Err(wrong(format!("it has a key {key:?}, which means nothing"))),
+            }
+        }
+        if named { Ok(action) } else { Err(wrong("it names no tool".to_owned())) }
     }
 
     /// The arguments of the call, as JSON.

@@ -98,6 +98,12 @@ pub(super) enum Test {
     Similar(Vec<f32>, f32),
 }
 
+/// Rules, each with what it waits for.
+type Plan = Vec<(u32, Option<Vec<Guard>>)>;
+
+/// Literals, the rule behind each, and rules that any value wakes.
+type Waiting = (Vec<String>, Vec<u32>, Vec<u32>);
+
 /// Rules to look at for a tool, or for any.
 #[derive(Debug, Default)]
 struct Bucket {
@@ -132,7 +138,7 @@ impl Index {
             _ => Rule::compile(directive).map(Arc::new),
         });
         let mut index = Self { rules: rules.collect::<Result<_>>()?, ..Self::default() };
-        let mut plans: HashMap<Option<String>, Vec<(u32, Option<Vec<Guard>>)>> = HashMap::new();
+        let mut plans: HashMap<Option<String>, Plan> = HashMap::new();
         for (i, rule) in index.rules.iter().enumerate() {
             let (i, directive) = (i as u32, &rule.directive);
             if !directive.is_of_actions() && directive.force != Force::Must {
@@ -223,7 +229,7 @@ impl RuleBook {
     }
 
     /// Whether a directive is in force. In doubt about the time, what restricts is, and what allows is not.
-    pub(super) fn is_in_force(&self, directive: &Directive, now: Now) -> bool {
+    pub(super) fn is_in_force(directive: &Directive, now: Now) -> bool {
         let (begins, ends) =
             if directive.force.restricts() { (now.latest, now.clock) } else { (now.clock, now.latest) };
         directive.from.is_none_or(|from| from <= begins) && directive.until.is_none_or(|until| ends < until)
@@ -290,7 +296,9 @@ impl RuleBook {
             }
             Node::Test(_, _, label) | Node::Not(_, label) => why.push(label.clone()),
             Node::All(parts) | Node::Any(parts) => {
-                parts.iter().for_each(|part| self.gather(part, thing, now, why));
+                for part in parts {
+                    self.gather(part, thing, now, why);
+                }
             }
         }
     }
@@ -402,7 +410,7 @@ impl Node {
 }
 
 impl Bucket {
-    fn new(plan: Vec<(u32, Option<Vec<Guard>>)>) -> Result<Self> {
+    fn new(plan: Plan) -> Result<Self> {
         let mut bucket = Self::default();
         // Of the literals that a rule needs, the one that the fewest rules need tells it best from the
         // others; short ones are met by chance.
@@ -420,7 +428,7 @@ impl Bucket {
             };
             guard.literals.iter().min_by_key(rank).cloned()
         };
-        let mut literals: HashMap<Field, (Vec<String>, Vec<u32>, Vec<u32>)> = HashMap::new();
+        let mut literals: HashMap<Field, Waiting> = HashMap::new();
         for (rule, guards) in plan {
             let Some(guards) = guards else {
                 bucket.always.push(rule);
@@ -486,7 +494,9 @@ impl Watch {
                 !thing.text.is_empty()
             }
             Field::Tag => {
-                thing.tags.iter().for_each(|tag| see(tag));
+                for tag in &thing.tags {
+                    see(tag);
+                }
                 !thing.tags.is_empty()
             }
             field => match field.value(thing) {
@@ -494,7 +504,9 @@ impl Watch {
                 Some(value) => {
                     if self.literals.is_some() {
                         any_leaf(value, &mut |leaf| {
-                            leaf_text(leaf).into_iter().for_each(|text| see(&text));
+                            if let Some(text) = leaf_text(leaf) {
+                                see(&text);
+                            }
                             false
                         });
                     }

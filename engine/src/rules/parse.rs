@@ -253,15 +253,12 @@ impl Parser<'_> {
 
     fn scope(&mut self) -> Result<RuleScope> {
         let mut scope = RuleScope::default();
-        loop {
-            let part = match &self.token {
-                Token::Word(word) => match word.as_str() {
-                    "namespace" => &mut scope.namespace,
-                    "kind" => &mut scope.kind,
-                    "agent" => &mut scope.agent,
-                    "tool" => &mut scope.tool,
-                    _ => break,
-                },
+        while let Token::Word(word) = &self.token {
+            let part = match word.as_str() {
+                "namespace" => &mut scope.namespace,
+                "kind" => &mut scope.kind,
+                "agent" => &mut scope.agent,
+                "tool" => &mut scope.tool,
                 _ => break,
             };
             if part.is_some() {

@@ -167,7 +167,7 @@ impl RuleBook {
     /// What a rule does by itself, if it matches.
     fn bears(&self, rule: &Rule, thing: &Thing<'_>, now: Now) -> Option<Bearing> {
         let directive = &rule.directive;
-        if !self.is_in_force(directive, now) || !rule.applies(thing) {
+        if !Self::is_in_force(directive, now) || !rule.applies(thing) {
             return None;
         }
         let holds = self.judge(&rule.when, thing, now);
@@ -186,10 +186,9 @@ impl RuleBook {
     }
 
     fn lift(&self, matched: &mut [(&Rule, Bearing)], now: Now) {
-        for i in 0..matched.len() {
-            let id = &matched[i].0.directive.id;
-            if self.is_overridden(id, now) {
-                matched[i].1 = Bearing::Lifted(None);
+        for (rule, bearing) in matched.iter_mut() {
+            if self.is_overridden(&rule.directive.id, now) {
+                *bearing = Bearing::Lifted(None);
             }
         }
         for i in 0..matched.len() {
@@ -239,7 +238,7 @@ impl RuleBook {
     pub(crate) fn musts(&self, namespaces: &[&str], kind: Option<&str>, now: Now) -> Vec<&Directive> {
         let concerns = |rule: &&std::sync::Arc<Rule>| {
             rule.directive.force == Force::Must
-                && self.is_in_force(&rule.directive, now)
+                && Self::is_in_force(&rule.directive, now)
                 && !self.is_overridden(&rule.directive.id, now)
                 && rule.concerns(namespaces, kind)
         };
@@ -250,6 +249,7 @@ impl RuleBook {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::fmt::Write as _;
 
     use serde_json::json;
 
@@ -357,7 +357,8 @@ mod tests {
                 [rng.usize(..4)];
             let join = ["and", "or"][rng.usize(..2)];
             let not = ["", "not "][usize::from(rng.u8(..5) == 0)];
-            text += &format!("AVOID \"r{i}\" because \"x\" when {tool} and {not}({test} {join} {second})\n");
+            let _ =
+                writeln!(text, "AVOID \"r{i}\" because \"x\" when {tool} and {not}({test} {join} {second})");
         }
         let book = book(&text);
         for _ in 0..500 {

@@ -286,6 +286,7 @@ impl Authorities {
     }
 
     /// Whether a message was signed by an authority that is valid now; its name.
+    #[allow(dead_code, reason = "as `verify`")]
     pub(crate) fn check(&self, message: &Message, key: &PublicKey, signature: &[u8]) -> Result<String> {
         let name = self.name_of(key).ok_or_else(|| {
             Error::unauthorised(format!("{key} is no authority of this store, or was revoked"))
@@ -317,6 +318,7 @@ impl Authorities {
 
 /// Verifies a signature of an authority that is valid now, against the chain and the head as they stand.
 /// Returns the authority's name.
+#[allow(dead_code, reason = "for what else authorities sign, such as the end of a halt")]
 pub(crate) fn verify(
     conn: &Connection,
     trust: &Trust,

@@ -130,6 +130,9 @@ pub(crate) enum Place {
     Override(i64),
 }
 
+type DirectiveColumns = (String, i64, String, Vec<u8>, Vec<u8>, i64);
+type OverrideColumns = (i64, i64, String, String, i64, Vec<u8>, Vec<u8>, i64);
+
 /// Reads the rows; of those at fault, adds to `faults` where they are and a sentence.
 fn rows(
     conn: &Connection,
@@ -144,7 +147,6 @@ fn rows(
         .map_err(|e| missing("directives", e))?;
     let mut found = statement.query([]).map_err(|e| missing("directives", e))?;
     while let Some(row) = found.next().map_err(|e| missing("directives", e))? {
-        type Columns = (String, i64, String, Vec<u8>, Vec<u8>, i64);
         let place = match row.get_ref(0).map_err(sql)? {
             ValueRef::Text(id) | ValueRef::Blob(id) => id.to_vec(),
             _ => Vec::new(),
@@ -152,7 +154,7 @@ fn rows(
         let mut fault = |id: &str, why: &str| {
             faults.push((Place::Directive(place.clone()), format!("directive {id:?} {why}")));
         };
-        let read: rusqlite::Result<Columns> = row.try_into();
+        let read: rusqlite::Result<DirectiveColumns> = row.try_into();
         let Ok((id, at, text, signer, signature, checksum)) = read else {
             fault(&String::from_utf8_lossy(&place), "holds what it cannot");
             continue;
@@ -183,8 +185,7 @@ fn rows(
     while let Some(row) = found.next().map_err(|e| missing("overrides", e))? {
         let id: i64 = row.get(0).map_err(sql)?;
         let mut fault = |why: &str| faults.push((Place::Override(id), format!("override {id} {why}")));
-        type Columns = (i64, i64, String, String, i64, Vec<u8>, Vec<u8>, i64);
-        let read: rusqlite::Result<Columns> = row.try_into();
+        let read: rusqlite::Result<OverrideColumns> = row.try_into();
         let Ok((_, at, directive, reason, until, signer, signature, checksum)) = read else {
             fault("holds what it cannot");
             continue;
