@@ -22,7 +22,8 @@ def test_rules_hold(tmp_path: Path) -> None:
     with wisen.open(tmp_path / "s", dimension=2) as store:
         assert store.check("git").allowed
         key, recovery = store.create_authority("owner")
-        assert key.startswith("wisen-secret-") and recovery != key
+        assert key.startswith("wisen-secret-")
+        assert recovery != key
         assert store.add_directives(key, RULES) == []
 
         push = {"command": "push origin main --force"}
@@ -32,7 +33,8 @@ def test_rules_hold(tmp_path: Path) -> None:
             False,
             "no-force-push",
         )
-        assert "rewrites" in decision.reason and "no-force-push" in repr(decision)
+        assert "rewrites" in decision.reason
+        assert "no-force-push" in repr(decision)
         found = decision.matched[0]
         assert (found.force, found.bearing, found.lifted_by) == ("NEVER", "denies", None)
         assert "args.command matches" in found.why
