@@ -365,6 +365,35 @@ typedef int32_t wisen_standing_state;
 #endif // __cplusplus
 
 /**
+ * Whether an action may be taken. The numbers are exit statuses of the program `wisen check`.
+ */
+enum wisen_answer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing speaks against it.
+     */
+    WISEN_ALLOW = 0,
+    /**
+     * It must not be done.
+     */
+    WISEN_DENY = 2,
+    /**
+     * Somebody has to be asked first.
+     */
+    WISEN_ASK = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_answer wisen_answer;
+#else
+typedef int32_t wisen_answer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What can be said of the worth of something.
  */
 enum wisen_verdict
