@@ -37,10 +37,12 @@ mod filter;
 pub mod fuzzing;
 mod graph;
 mod id;
+mod key;
 mod memory;
 mod notice;
 mod outcome;
 mod rank;
+mod rules;
 mod sabotage;
 mod segment;
 mod store;
@@ -50,8 +52,13 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
 pub use filter::{FieldTest, Filter, Scalar, Span, Test};
 pub use id::{MemoryId, ReceiptId, ReportId};
+pub use key::{PublicKey, SecretKey};
 pub use memory::*;
 pub use outcome::{
     Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,
+};
+pub use rules::{
+    Action, Answer, Bearing, Decision, Directive, Force, Lint, Match, RuleScope, lint_rules, parse_rules,
+    print_rules,
 };
 pub use vector::Metric;

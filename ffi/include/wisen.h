@@ -123,6 +123,18 @@ enum wisen_status
      */
     WISEN_BAD_TOKEN = 206,
     /**
+     * No directive has this id.
+     */
+    WISEN_UNKNOWN_DIRECTIVE = 207,
+    /**
+     * A key, signature or authority is not good for what was asked.
+     */
+    WISEN_UNAUTHORISED = 208,
+    /**
+     * A directive contradicts, hides or repeats another one.
+     */
+    WISEN_RULE_CONFLICT = 209,
+    /**
      * The file system refused.
      */
     WISEN_IO = 301,
@@ -361,6 +373,35 @@ typedef int32_t wisen_standing_state;
 #endif // __cplusplus
 
 /**
+ * Whether an action may be taken. The numbers are exit statuses of the program `wisen check`.
+ */
+enum wisen_answer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing speaks against it.
+     */
+    WISEN_ALLOW = 0,
+    /**
+     * It must not be done.
+     */
+    WISEN_DENY = 2,
+    /**
+     * Somebody has to be asked first.
+     */
+    WISEN_ASK = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_answer wisen_answer;
+#else
+typedef int32_t wisen_answer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What can be said of the worth of something.
  */
 enum wisen_verdict
@@ -452,6 +493,12 @@ struct wisen_standings;
  * it in a process forked from the one that opened it: it answers WISEN_FORKED.
  */
 struct wisen_store;
+
+/**
+ * A list of texts. Handle, to be freed with wisen_texts_free(); one thread at a time. It needs the store
+ * no longer.
+ */
+struct wisen_texts;
 
 /**
  * The outcome of a check. Handle, to be freed with wisen_verification_free(); one thread at a
@@ -2251,6 +2298,203 @@ wisen_status wisen_audit_entries_get(const struct wisen_audit_entries *entries,
  * is fine.
  */
 void wisen_audit_entries_free(struct wisen_audit_entries **entries);
+
+/**
+ * How many texts there are in the list; 0 for NULL.
+ */
+size_t wisen_texts_count(const struct wisen_texts *texts);
+
+/**
+ * Text number `index` of the list, counted from 0; it belongs to the list. `data` is NULL if there is none.
+ */
+struct wisen_text wisen_texts_get(const struct wisen_texts *texts,
+                                  size_t index);
+
+/**
+ * Frees the list, and with it its texts, and sets the variable to NULL. A NULL variable, or NULL in it,
+ * is fine.
+ */
+void wisen_texts_free(struct wisen_texts **texts);
+
+/**
+ * Makes a key pair for an authority: on success `*keys` is a list of the secret key, which its owner keeps,
+ * and the public key, which wisen_add_authority() admits. Any thread.
+ */
+wisen_status wisen_generate_key(struct wisen_texts **keys,
+                                struct wisen_error **error);
+
+/**
+ * Makes the first authority of the store: on success `*keys` is a list of its secret key, which signs rules,
+ * and of the recovery key, which signs nothing but a recovery. They are told this once. WISEN_UNAUTHORISED
+ * if the store has an authority. Any thread.
+ */
+wisen_status wisen_create_authority(struct wisen_store *store,
+                                    const char *name,
+                                    size_t name_size,
+                                    struct wisen_texts **keys,
+                                    struct wisen_error **error);
+
+/**
+ * Admits another public key, signed with the secret key `key` of a valid authority. Any thread.
+ */
+wisen_status wisen_add_authority(struct wisen_store *store,
+                                 const char *key,
+                                 size_t key_size,
+                                 const char *name,
+                                 size_t name_size,
+                                 const char *public_key,
+                                 size_t public_key_size,
+                                 struct wisen_error **error);
+
+/**
+ * Puts a new key in the place of `key`: on success `*keys` is a list of the new secret key, told this once.
+ * Any thread.
+ */
+wisen_status wisen_rotate_authority(struct wisen_store *store,
+                                    const char *key,
+                                    size_t key_size,
+                                    struct wisen_texts **keys,
+                                    struct wisen_error **error);
+
+/**
+ * Revokes another authority's public key. What it signed stays in force. Any thread.
+ */
+wisen_status wisen_revoke_authority(struct wisen_store *store,
+                                    const char *key,
+                                    size_t key_size,
+                                    const char *public_key,
+                                    size_t public_key_size,
+                                    const char *reason,
+                                    size_t reason_size,
+                                    struct wisen_error **error);
+
+/**
+ * Revokes all authorities and makes a new one, signed with the recovery key: on success `*keys` is a list of
+ * the new secret key and a new recovery key, told this once. Any thread.
+ */
+wisen_status wisen_recover_authority(struct wisen_store *store,
+                                     const char *recovery,
+                                     size_t recovery_size,
+                                     const char *name,
+                                     size_t name_size,
+                                     const char *reason,
+                                     size_t reason_size,
+                                     struct wisen_texts **keys,
+                                     struct wisen_error **error);
+
+/**
+ * Everybody who is or was an authority, in the order of admission: `*authorities` is a list of JSON objects
+ * with `name`, `key`, `added_at_us`, `revoked_at_us` (null while it is valid) and `admitted_by`. Any thread.
+ */
+wisen_status wisen_authorities(struct wisen_store *store,
+                               struct wisen_texts **authorities,
+                               struct wisen_error **error);
+
+/**
+ * Puts directives in force that `text` holds, one or several, signed with the secret key `key`: all of them,
+ * or none. With a reason in `force` (NULL: none) even if they conflict with others; otherwise
+ * WISEN_RULE_CONFLICT. `*lints` (`lints` may be NULL) is a list of sentences on what may be wrong with them
+ * beside the others. WISEN_INVALID_ARGUMENT names line and column where the text is wrong. Any thread.
+ */
+wisen_status wisen_add_directives(struct wisen_store *store,
+                                  const char *key,
+                                  size_t key_size,
+                                  const char *text,
+                                  size_t text_size,
+                                  const char *force,
+                                  size_t force_size,
+                                  struct wisen_texts **lints,
+                                  struct wisen_error **error);
+
+/**
+ * Takes a directive out of force for good, with the overrides of it. WISEN_UNKNOWN_DIRECTIVE if there is none
+ * with this id. Any thread.
+ */
+wisen_status wisen_remove_directive(struct wisen_store *store,
+                                    const char *key,
+                                    size_t key_size,
+                                    const char *id,
+                                    size_t id_size,
+                                    const char *reason,
+                                    size_t reason_size,
+                                    struct wisen_error **error);
+
+/**
+ * Lifts a directive until `until_us` (microseconds since 1970-01-01 00:00 UTC), for everybody. Any thread.
+ */
+wisen_status wisen_override_directive(struct wisen_store *store,
+                                      const char *key,
+                                      size_t key_size,
+                                      const char *id,
+                                      size_t id_size,
+                                      const char *reason,
+                                      size_t reason_size,
+                                      int64_t until_us,
+                                      struct wisen_error **error);
+
+/**
+ * The directives, in the order in which they decide; of a namespace (NULL: all), those that may apply in it.
+ * `*directives` is a list of their texts, which wisen_add_directives() reads. WISEN_CORRUPT if they are not
+ * what an authority signed. Any thread.
+ */
+wisen_status wisen_directives(struct wisen_store *store,
+                              const char *namespace_name,
+                              size_t namespace_size,
+                              struct wisen_texts **directives,
+                              struct wisen_error **error);
+
+/**
+ * Compares all directives with each other: `*lints` is a list of a sentence for each conflict. Any thread.
+ */
+wisen_status wisen_lint_directives(struct wisen_store *store,
+                                   struct wisen_texts **lints,
+                                   struct wisen_error **error);
+
+/**
+ * Makes the rules good again that somebody has changed by other means: drops the rows that no authority
+ * signed, and signs what is left. `*dropped` (`dropped` may be NULL) is a list of a sentence for each. Any
+ * thread.
+ */
+wisen_status wisen_repair_rules(struct wisen_store *store,
+                                const char *key,
+                                size_t key_size,
+                                const char *reason,
+                                size_t reason_size,
+                                struct wisen_texts **dropped,
+                                struct wisen_error **error);
+
+/**
+ * Records a fact (`value`: JSON, not null) for `ttl_ms` milliseconds, for directives to require. Any thread.
+ */
+wisen_status wisen_record_fact(struct wisen_store *store,
+                               const char *name,
+                               size_t name_size,
+                               const char *value,
+                               size_t value_size,
+                               uint64_t ttl_ms,
+                               struct wisen_error **error);
+
+/**
+ * The facts that hold, by name: `*facts` is a list of JSON objects with `name`, `value` and `expires_at_us`.
+ * Any thread.
+ */
+wisen_status wisen_facts(struct wisen_store *store,
+                         struct wisen_texts **facts,
+                         struct wisen_error **error);
+
+/**
+ * Whether an action may be taken; to be asked before it is, by the program that takes it. `action` is a JSON
+ * object: `tool` (needed), `args`, `text`, `tags` (a list), `namespace`, `kind`, `agent`, `vector` (a list).
+ * Writes a wisen_answer to `*answer`, and to `*decision` (`decision` may be NULL) a list of one text: a JSON
+ * object with `answer`, `rule`, `reason` and `matched`. If the rules cannot be read, or are not as an authority
+ * signed them, the answer is WISEN_DENY; so it is whenever the call fails. Any thread.
+ */
+wisen_status wisen_check(struct wisen_store *store,
+                         const char *action,
+                         size_t action_size,
+                         int32_t *answer,
+                         struct wisen_texts **decision,
+                         struct wisen_error **error);
 
 /**
  * Merges near-duplicates of a namespace: memories of one kind whose similarity is at least `threshold`

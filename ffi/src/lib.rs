@@ -43,6 +43,8 @@ mod standings;
 
 mod audit;
 
+mod rules;
+
 mod distil;
 
 mod records;

@@ -21,6 +21,7 @@ mod policy;
 mod recall;
 mod record;
 mod reports;
+mod rules;
 mod store;
 mod vectors;
 mod worth;
@@ -47,9 +48,13 @@ mod module {
     #[pymodule_export]
     use crate::record::{MemoryIterator, Record};
     #[pymodule_export]
+    use crate::rules::{Authority, Decision, Directive, Match, RuleNote};
+    #[pymodule_export]
     use crate::store::Store;
     #[pymodule_export]
     use crate::store::keep::{import_store, restore};
+    #[pymodule_export]
+    use crate::store::rules::{generate_key, public_key};
     #[pymodule_export]
     use crate::worth::{Figures, Rate, Uplift};
 

@@ -32,7 +32,8 @@ fn object(mapping: &Bound<'_, PyMapping>, arg: Arg, depth: usize) -> PyResult<Va
     Ok(Value::Object(map))
 }
 
-fn json(value: &Bound<'_, PyAny>, arg: Arg, depth: usize) -> PyResult<Value> {
+/// Anything that JSON can say; `depth` containers are around it.
+pub(crate) fn json(value: &Bound<'_, PyAny>, arg: Arg, depth: usize) -> PyResult<Value> {
     if depth > DEEPEST {
         return Err(arg.invalid(value.py(), format!("more than {DEEPEST} containers within each other")));
     }

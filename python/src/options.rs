@@ -1,10 +1,10 @@
 //! `wisen.open`.
 
 use pyo3::prelude::*;
-use wisen::{Durability, Metric, Options};
+use wisen::{Durability, Metric, Options, PublicKey};
 
 use crate::convert::{self, Arg, Given, count, flag, optional_text, seconds, word};
-use crate::errors::call;
+use crate::errors::{call, to_py};
 use crate::store::Store;
 
 /// Open the store in the directory `path`, or create it.
@@ -30,6 +30,8 @@ use crate::store::Store;
 ///         graph. None: the engine's default (1024).
 ///     seal_at: Vectors that may wait before a segment is built in the background. None: the
 ///         engine's default (2048).
+///     authority_key: The public key with which the authorities of the store have to begin; with any
+///         other, every check is denied.
 ///
 /// Raises:
 ///     InvalidArgumentError: An argument is outside its range.
@@ -41,9 +43,11 @@ use crate::store::Store;
 #[pyfunction]
 #[pyo3(
     signature = (path, dimension=None, *, metric=None, model=None, durability=None, read_only=None,
-                 busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None),
+                 busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None,
+                 authority_key=None),
     text_signature = "(path, dimension=None, *, metric=None, model=None, durability='normal', \
-        read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None)"
+        read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None, \
+        authority_key=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
@@ -59,6 +63,7 @@ pub(crate) fn open(
     width: Given<'_, '_>,
     scan_below: Given<'_, '_>,
     seal_at: Given<'_, '_>,
+    authority_key: Given<'_, '_>,
 ) -> PyResult<Store> {
     let path = convert::path(path, "path")?;
     let number = |value: Given<'_, '_>, what| value.map(|v| count(v, Arg::new(what))).transpose();
@@ -86,6 +91,9 @@ pub(crate) fn open(
     }
     if let Some(vectors) = number(seal_at, "seal_at")? {
         options = options.seal_at(vectors);
+    }
+    if let Some(key) = optional_text(authority_key, "authority_key")? {
+        options = options.authority_key(PublicKey::parse(&key).map_err(|error| to_py(py, &error))?);
     }
     if let Some(read_only) = read_only {
         options = options.read_only(flag(read_only, Arg::new("read_only"))?);

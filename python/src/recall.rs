@@ -8,11 +8,13 @@ use crate::errors::call;
 use crate::govern::Warning;
 use crate::metadata::to_py;
 use crate::record::python_bool;
+use crate::rules::RuleNote;
 
 /// The answer to `Store.recall`: its hits, best first, as a sequence.
 #[pyclass(frozen, module = "wisen")]
 pub(crate) struct Recall {
     receipt: Option<String>,
+    rules: Vec<wisen::RuleNote>,
     hits: Py<PyTuple>,
     fit: f64,
     withheld: bool,
@@ -31,6 +33,7 @@ impl Recall {
             .collect::<PyResult<_>>()?;
         Ok(Self {
             receipt: recall.receipt.map(|receipt| receipt.to_string()),
+            rules: recall.rules,
             hits: PyTuple::new(py, hits)?.unbind(),
             fit: recall.fit,
             withheld: recall.withheld,
@@ -46,6 +49,13 @@ impl Recall {
     #[getter]
     pub(crate) fn receipt(&self) -> Option<&str> {
         self.receipt.as_deref()
+    }
+
+    /// The MUST directives that apply where it looked, in the order in which they decide: whatever is done
+    /// with the hits has to heed them.
+    #[getter]
+    fn rules(&self) -> Vec<RuleNote> {
+        self.rules.iter().cloned().map(RuleNote).collect()
     }
 
     /// The hits, best first, then those that were explored: at most `k`.
@@ -172,6 +182,18 @@ impl Hit {
     #[getter]
     fn propensity(&self) -> f64 {
         self.0.propensity
+    }
+
+    /// Id of the PREFER or AVOID directive that shifts it among the hits; None if none does.
+    #[getter]
+    fn rule(&self) -> Option<&str> {
+        self.0.rule.as_deref()
+    }
+
+    /// By how much that directive shifted the score: -1.8 to 0.7, 0 without one.
+    #[getter]
+    fn shift(&self) -> f64 {
+        self.0.shift
     }
 
     /// Its text; None if the recall was made without content=True.

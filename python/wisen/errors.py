@@ -32,6 +32,9 @@ __all__ = [
     "NotShownError",
     "NotUtf8Error",
     "ReadOnlyError",
+    "RuleConflictError",
+    "UnauthorisedError",
+    "UnknownDirectiveError",
     "UnknownMemoryError",
     "UnknownReceiptError",
     "UnknownReportError",
@@ -155,6 +158,24 @@ class BadTokenError(WisenError, ValueError):
     """A report names a reporter and does not prove it."""
 
     code = 206
+
+
+class UnknownDirectiveError(WisenError, KeyError):
+    """No directive has this id."""
+
+    code = 207
+
+
+class UnauthorisedError(WisenError, ValueError):
+    """A key, signature or authority is not good for what was asked."""
+
+    code = 208
+
+
+class RuleConflictError(WisenError, ValueError):
+    """A directive contradicts, hides or repeats another one."""
+
+    code = 209
 
 
 class IoError(_SystemError):

@@ -1,8 +1,9 @@
-//! The program `wisen`: a demo, looks into a store, and what keeps it.
+//! The program `wisen`: a demo, looks into a store, what keeps it, and its rules.
 
 mod demo;
 mod info;
 mod keep;
+mod rules;
 mod text;
 mod verify;
 
@@ -30,6 +31,8 @@ enum Command {
     Compact(keep::Compact),
     Export(keep::Export),
     Import(keep::Import),
+    Rules(rules::Args),
+    Check(rules::CheckArgs),
 }
 
 const AFTER_HELP: &str = "Examples:
@@ -38,8 +41,11 @@ const AFTER_HELP: &str = "Examples:
   wisen verify wisen-demo/store   whether it is whole
   wisen backup wisen-demo/store monday.backup
                                   a copy in one file
+  wisen rules list STORE          its directives
+  wisen check STORE --tool git    whether a tool may be called
 
-Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.";
+Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.\n\
+`wisen check` has its own: 0 allow, 2 deny, 3 ask.";
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
         Command::Compact(args) => keep::compact(&args).map(|()| ExitCode::SUCCESS),
         Command::Export(args) => keep::export(&args).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => keep::import(&args).map(|()| ExitCode::SUCCESS),
+        Command::Rules(args) => rules::run(&args),
+        Command::Check(args) => return rules::check(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wisen: {error:#}");

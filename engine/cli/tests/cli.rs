@@ -196,3 +196,44 @@ fn a_store_is_kept_from_the_command_line() {
     assert!(err(&["restore", &at("a"), &at("cut")], 1).contains("no whole backup"));
     assert!(!folder.path().join("cut").exists());
 }
+
+#[test]
+fn rules_are_added_and_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    Store::open(&path, Options::new(2)).and_then(|store| store.close()).expect("a store");
+    let (path, file) = (text(&path), folder.path().join("rules.txt"));
+    let keys = out(&["rules", "create-authority", path, "owner"], 0);
+    let key = folder.path().join("key");
+    fs::write(&key, keys.lines().next().expect("a key")).expect("writes");
+    let (key, file) = (text(&key), text(&file));
+    let never = "NEVER \"no-rm\" because \"it cannot be undone\" when tool is \"sh\" and args matches /rm/\n\
+                 AVOID \"late\" because \"nobody is awake\" when args.hour > 22\n";
+    fs::write(file, never).expect("writes");
+    assert!(out(&["rules", "add", path, file, "--key", key], 0).contains("added 2 directives"));
+    assert!(out(&["rules", "list", path], 0).contains("signed by owner"));
+    let exported = out(&["rules", "export", path], 0);
+    assert_eq!(exported.matches("because").count(), 2);
+    fs::write(file, &exported).expect("writes");
+    assert_eq!(out(&["rules", "lint", file], 0), "");
+    assert_eq!(out(&["rules", "lint", path], 0), "");
+    assert!(err(&["rules", "add", path, file, "--key", key], 1).contains("no-rm"));
+
+    assert_eq!(out(&["check", path, "--tool", "sh", "--args", "{\"c\": \"ls\"}"], 0), "");
+    let denied = err(&["check", path, "--tool", "sh", "--args", "{\"c\": \"rm x\"}"], 2);
+    assert!(denied.contains("it cannot be undone"), "{denied}");
+    assert!(err(&["check", path, "--tool", "x", "--args", "{\"hour\": 23}"], 3).contains("late"));
+    let json: Value =
+        serde_json::from_str(&out(&["check", path, "--tool", "sh", "--args", "{\"c\":\"rm\"}", "--json"], 2))
+            .expect("JSON");
+    assert_eq!(json["rule"], "no-rm");
+    // Whatever goes wrong denies.
+    assert!(err(&["check", "/nowhere", "--tool", "x"], 2).contains("denied"));
+    assert!(err(&["check", path, "--tool", "x", "--args", "{"], 2).contains("denied"));
+
+    assert!(err(&["rules", "remove", path, "no-rm", "--reason", "x"], 1).contains("WISEN_KEY"));
+    out(&["rules", "override", path, "no-rm", "--minutes", "5", "--reason", "x", "--key", key], 0);
+    out(&["check", path, "--tool", "sh", "--args", "{\"c\": \"rm x\"}"], 0);
+    out(&["rules", "remove", path, "no-rm", "--reason", "x", "--key", key], 0);
+    assert!(out(&["rules", "authorities", path], 0).contains("owner"));
+}

@@ -10,10 +10,13 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
 use crate::graph::{Effort, Scratch};
+use crate::key::PublicKey;
 use crate::segment::BuildParams;
+use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
+use super::rulebook::Rules;
 use super::seal::Tally;
 use super::view::View;
 
@@ -30,6 +33,7 @@ pub(crate) struct Core {
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
     pub counters: Counters,
+    pub rules: Rules,
     /// Set to stop a build that is under way.
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
@@ -45,6 +49,8 @@ pub(crate) struct Settings {
     pub seal_at: usize,
     pub threads: usize,
     pub build: BuildParams,
+    /// The key that the authorities of the store have to begin with.
+    pub authority_key: Option<PublicKey>,
 }
 
 /// Counts since opening.
@@ -84,6 +90,7 @@ impl Core {
             clock,
             settings,
             counters: Counters::default(),
+            rules: Rules::default(),
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
             tally: Mutex::default(),
@@ -122,6 +129,16 @@ impl Core {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// By what signatures are judged now. To be asked for before anything is read: what is read must be
+    /// at least as new.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            store_id: self.identity.store_id,
+            pinned: self.settings.authority_key,
+            least: self.db.rules_generation(),
+        }
     }
 
     /// Refuses what a read-only handle must not do.

@@ -233,7 +233,7 @@ fn works_somewhere(core: &Core, row: &StandingRow, rule: &Rule) -> Result<bool> 
     }
     points.sort_by(|a, b| b.2.successes.total_cmp(&a.2.successes));
     let seen = partition.snapshot(core.now());
-    let grounds = [Ground { name, partition, seen, only: None, lifted: true }];
+    let grounds = [Ground { name, partition, seen, only: None, lifted: true, ruled: None }];
     for (at, (_, situation, _)) in points.iter().enumerate().take(MOST_SITUATIONS) {
         if points[at].2.successes <= 0.0 {
             break;

@@ -12,8 +12,8 @@ use crate::segment::{self, SpaceKind};
 use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, fields, forecasts, half_lives,
-    lots, names, policies, principals, reports, standings, tables,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, directives, fields, forecasts,
+    half_lives, lots, names, policies, principals, reports, standings, tables,
 };
 
 use super::core::Core;
@@ -193,7 +193,15 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     core.view.catch_up(&core.db)?;
     verify_files(core, &mut found)?;
     let mut rows = Verification::default();
-    core.db.snapshot(|conn| verify_rows(conn, &mut rows))?;
+    let trust = core.trust();
+    core.db.snapshot(|conn| {
+        verify_rows(conn, &mut rows)?;
+        match directives::check_all(conn, &trust) {
+            Ok(faults) => rows.faults.extend(faults),
+            Err(error) => rows.faults.push(sentence(error)),
+        }
+        Ok(())
+    })?;
     for fault in rows.faults {
         found.note(fault, RESTORE);
     }

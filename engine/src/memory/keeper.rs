@@ -83,7 +83,13 @@ fn write_receipts(core: &Core, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         std::thread::sleep(BATCH);
         // A failure loses nothing: the receipts stay in memory and the next attempt takes them along.
-        if core.receipts.flush(core.now()).and_then(|()| report::settle(core)).is_err() {
+        if core
+            .rules
+            .write_denials(core)
+            .and(core.receipts.flush(core.now()))
+            .and_then(|()| report::settle(core))
+            .is_err()
+        {
             std::thread::sleep(PAUSE);
         }
     }

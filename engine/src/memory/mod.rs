@@ -1,11 +1,13 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod authority;
 mod backup;
 mod barred;
 mod calibrate;
 mod chance;
 mod compact;
 mod core;
+mod directives;
 mod distil;
 mod doubles;
 mod erase;
@@ -30,6 +32,8 @@ mod principals;
 mod recall;
 mod remember;
 mod report;
+mod rulebook;
+mod ruled;
 mod sample;
 mod seal;
 mod standing;
@@ -39,7 +43,9 @@ mod trial;
 mod uplift;
 mod view;
 
+pub use authority::{Authority, AuthorityKeys};
 pub use compact::Compaction;
+pub use directives::{DirectiveRecord, Fact};
 pub use distil::Merge;
 pub use figures::Window;
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
@@ -50,6 +56,7 @@ pub use output::{
 };
 pub use policy::Policy;
 pub use principals::Principal;
+pub use ruled::RuleNote;
 pub use standing::Standing;
 pub use store::Store;
 pub use uplift::Scope;

@@ -7,12 +7,17 @@ use crate::id::{MemoryId, ReceiptId, ReportId};
 use crate::outcome::{Calibration, Evidence, StandingState};
 use crate::vector::Metric;
 
+use super::ruled::RuleNote;
+
 /// The answer to a [`Query`](crate::Query).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recall {
     /// Names this recall in a report; `None` if the query asked for none.
     pub receipt: Option<ReceiptId>,
+    /// The MUST directives that apply where it looked, in the order in which they decide: whatever is done
+    /// with the hits has to heed them.
+    pub rules: Vec<RuleNote>,
     /// Best first, then those that were explored; at most `k`.
     pub hits: Vec<Hit>,
     /// Probability that one of the hits succeeds here, in `0..=1`: that of the likeliest one, and so a
@@ -49,6 +54,11 @@ pub struct Hit {
     /// the explored places, estimated from 256 draws: its standard error is at most 0.031, and it is
     /// never below 1/258.
     pub propensity: f64,
+    /// The PREFER or AVOID directive that shifts it among the hits, if one does.
+    pub rule: Option<String>,
+    /// By how much that directive shifted the score: in `-1.8..=0.7`, 0 without one. It moves the place and
+    /// not the probability.
+    pub shift: f64,
     /// Its text, if the query asked for contents.
     pub content: Option<String>,
     /// Its metadata, if the query asked for contents; null if it has none.
@@ -68,7 +78,12 @@ impl Hit {
 
     /// Why it is a hit, in sentences for people.
     pub fn reasons(&self) -> Vec<String> {
-        crate::rank::reasons(self.similarity, &self.evidence)
+        let mut reasons = crate::rank::reasons(self.similarity, &self.evidence);
+        if let Some(rule) = &self.rule {
+            let way = if self.shift > 0.0 { "raises" } else { "lowers" };
+            reasons.push(format!("The directive {rule:?} {way} its score by {:.2}.", self.shift.abs()));
+        }
+        reasons
     }
 }
 

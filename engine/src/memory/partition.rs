@@ -389,7 +389,8 @@ impl State {
             | Op::NamespaceDropped
             | Op::TrustChanged
             | Op::HalfLifeChanged
-            | Op::FieldsChanged => {}
+            | Op::FieldsChanged
+            | Op::Rules => {}
         }
         Ok(())
     }

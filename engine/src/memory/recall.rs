@@ -21,6 +21,7 @@ use super::input::{DEFAULT_NAMESPACE, Query};
 use super::output::{Hit, Recall};
 use super::partition::{Partition, Snapshot, experience_metric};
 use super::points::{Among, Damage, Search, memory_vector};
+use super::ruled::{self, Ruled};
 use super::trial;
 
 /// A namespace that takes part in a recall.
@@ -32,6 +33,8 @@ pub(super) struct Ground {
     pub only: Option<(Arc<RoaringTreemap>, Arc<RoaringTreemap>)>,
     /// Whether memories that are kept from the hits are found all the same.
     pub lifted: bool,
+    /// What the rules say of its memories; `None`: nothing.
+    pub ruled: Option<Arc<Ruled>>,
 }
 
 /// The query in the two spaces.
@@ -66,9 +69,10 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let mut effort = Effort::default();
     let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
     let width = if query.width == 0 { core.settings.width } else { query.width };
-    let (grounds, mut placed, mut warnings) = loop {
+    let (grounds, mut placed, mut warnings, rules) = loop {
         core.view.catch_up(&core.db)?;
         let mut grounds = survey(core, query, now)?;
+        let rules = ruled::ask(core, query, &mut grounds)?;
         let answer = core.with_scratch(|scratch| {
             let mut search = |grounds: &[Ground], most: usize| {
                 search(grounds, &probes, query, (width, most), now, scratch, &mut effort)
@@ -85,7 +89,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
             Ok((placed, lifted.warnings))
         });
         match answer {
-            Ok((placed, warnings)) => break (grounds, placed, warnings),
+            Ok((placed, warnings)) => break (grounds, placed, warnings, rules),
             // Each round takes a damaged segment out of use, so the rounds are bounded.
             Err(Damage { name, fault }) => {
                 core.view.condemn(&core.db, now, &name, &fault.to_string())?;
@@ -109,6 +113,8 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
             similarity: r.similarity,
             evidence: r.evidence,
             propensity: *propensity,
+            rule: ruled::leaning(&grounds[r.namespace], r),
+            shift: r.lean,
             content: None,
             metadata: None,
         })
@@ -140,7 +146,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     }
     core.counters.add(&effort);
     let fit = hits.iter().map(Hit::probability).fold(0.0, f64::max);
-    Ok(Recall { receipt, hits, fit, withheld: held.withheld, warnings, bytes_touched: effort.bytes })
+    Ok(Recall { receipt, rules, hits, fit, withheld: held.withheld, warnings, bytes_touched: effort.bytes })
 }
 
 /// The namespaces of a query that exist, each once.
@@ -180,7 +186,7 @@ fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
             }
         };
         let seen = partition.snapshot(now);
-        grounds.push(Ground { name: name.clone(), partition, seen, only, lifted: false });
+        grounds.push(Ground { name: name.clone(), partition, seen, only, lifted: false, ruled: None });
     }
     Ok(grounds)
 }
@@ -200,7 +206,8 @@ fn search(
     }
     let experienced = grounds.iter().any(|ground| ground.seen.cells > 0);
     // Without experience the order is that of similarity: the best k are all there is to know.
-    let want = if experienced { query.k.max(NEIGHBOURS) } else { query.k };
+    let leans = ruled::any_leans(grounds);
+    let want = if experienced || leans { query.k.max(NEIGHBOURS) } else { query.k };
     let want = want.max(chance::wanted(query));
     let wanted = Want { best: want, sure: query.k.max(SURE) };
 
@@ -265,6 +272,10 @@ fn search(
     let calibrators: Vec<Calibrator> = grounds.iter().map(|ground| ground.seen.calibrator).collect();
     let common = Grounds { memories, experiences, identical, overall, calibrators: &calibrators };
     let record = |memory, namespace: usize| grounds[namespace].partition.tally(memory, now);
+    if leans {
+        let all = rank(&candidates, &neighbours, &common, usize::MAX, record);
+        return Ok(ruled::lean(all, grounds, most));
+    }
     Ok(rank(&candidates, &neighbours, &common, most, record))
 }
 
@@ -272,6 +283,7 @@ impl Ground {
     /// Whether a memory may be a hit: of the kind asked for, its time not over, and not kept from the hits.
     fn accepts(&self, memory: u64, now: Timestamp) -> bool {
         (self.lifted || !self.seen.barred.has(memory))
+            && self.ruled.as_ref().is_none_or(|ruled| !ruled.bars(memory))
             && self.only.as_ref().is_none_or(|(memories, _)| memories.contains(memory))
             && self.seen.expiring.get(&memory).is_none_or(|at| now < *at)
     }
@@ -287,7 +299,8 @@ impl Ground {
         scratch: &mut Scratch,
         effort: &mut Effort,
     ) -> Result<Vec<crate::graph::Found>, Damage> {
-        let bars = !self.lifted && !self.seen.barred.is_empty();
+        let bars = !self.lifted && !self.seen.barred.is_empty()
+            || self.ruled.as_ref().is_some_and(|ruled| ruled.bars_any());
         let accepted = |id: u64| self.accepts(id, now);
         let audible = |cell: u64| {
             !self.seen.mute.contains(cell)

@@ -50,7 +50,7 @@ const PAGE: usize = 256;
 /// ```
 pub struct Store {
     pub(super) core: Arc<Core>,
-    keeper: Keeper,
+    pub(super) keeper: Keeper,
 }
 
 impl std::fmt::Debug for Store {
@@ -361,6 +361,7 @@ impl Store {
         let sealed = self.seal_due();
         let flushed = self.flush_all();
         self.core.receipts.close();
+        self.core.rules.close();
         self.core.db.close();
         stopped.and(sealed).and(flushed)
     }
@@ -383,6 +384,7 @@ impl Store {
             return Ok(());
         }
         self.core.receipts.flush(self.core.now())?;
+        self.core.rules.write_denials(&self.core)?;
         report::settle(&self.core)?;
         self.core.db.checkpoint(self.core.now())
     }
@@ -406,5 +408,6 @@ impl Drop for Store {
         self.core.cancel.store(true, Ordering::Release);
         let _ = self.keeper.stop();
         let _ = self.core.receipts.flush(self.core.now());
+        let _ = self.core.rules.write_denials(&self.core);
     }
 }

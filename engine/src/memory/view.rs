@@ -246,6 +246,8 @@ impl View {
                     let known = self.known.read();
                     known.partitions.values().for_each(|partition| partition.forget_filters());
                 }
+                // Looked at when it is asked for.
+                Op::Rules => {}
                 _ => others.entry(change.namespace).or_default().push(*change),
             }
         }

@@ -46,6 +46,8 @@ pub(crate) struct Ranked {
     pub evidence: Evidence,
     /// What the probability was made of.
     pub features: Features,
+    /// How far rules have shifted the score.
+    pub lean: f64,
 }
 
 /// What the namespaces searched have in common, and what each has of its own.
@@ -127,7 +129,7 @@ pub(crate) fn rank(
             let mut evidence = j.evidence;
             evidence.calibrate(&calibrators[c.namespace], &features);
             let &Candidate { memory, namespace, similarity, .. } = *c;
-            Ranked { memory, namespace, similarity, score: j.score(), evidence, features }
+            Ranked { memory, namespace, similarity, score: j.score(), evidence, features, lean: 0.0 }
         })
         .collect()
 }

@@ -17,7 +17,7 @@ pub(crate) enum Op {
     Moved = 2,
     /// A memory is no hit any more: forgotten, superseded or expired.
     Removed = 3,
-    /// Kind, expiry or declared fields of a memory changed.
+    /// Kind, expiry, content or metadata of a memory changed.
     Amended = 4,
     /// A cell came into being.
     CellAdded = 5,
@@ -41,6 +41,8 @@ pub(crate) enum Op {
     Standing = 21,
     /// The evidence on a memory counts for another one from now on, or for itself again.
     Aliased = 22,
+    /// The authorities, the directives, or the overrides of directives changed (of namespace 0).
+    Rules = 30,
     /// A field was declared, or its declaration taken back (of namespace 0).
     FieldsChanged = 45,
 }
@@ -63,6 +65,7 @@ impl Op {
             Op::Policy,
             Op::Standing,
             Op::Aliased,
+            Op::Rules,
             Op::FieldsChanged,
         ]
         .into_iter()
@@ -103,6 +106,17 @@ pub(crate) fn after(conn: &Connection, seq: i64) -> Result<Vec<Change>> {
         }
     }
     Ok(changes)
+}
+
+/// Memories of a namespace that came, changed or went after `seq`.
+pub(crate) fn of_memories(conn: &Connection, namespace: i64, seq: i64) -> Result<Vec<i64>> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT DISTINCT ref FROM changes WHERE seq > ?2 AND namespace = ?1 AND op IN (1, 2, 3, 4)",
+        )
+        .map_err(sql)?;
+    let rows = statement.query_map([namespace, seq], |r| r.get(0)).map_err(sql)?;
+    rows.map(|row| row.map_err(sql)).collect()
 }
 
 /// Memories (moved, removed) or cells (removed) of a namespace whose points count no more in a

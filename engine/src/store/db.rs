@@ -30,13 +30,16 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
-/// the generation of the list of segments, and the process that is writing.
+/// the generation of the list of segments, the process that is writing, the generation of the rules, and
+/// the latest time that a rule was judged at.
 pub(super) const CONTROL_WORDS: usize = 64;
 pub(super) const MAGIC_WORD: usize = 0;
 pub(super) const ID_WORDS: [usize; 2] = [1, 2];
 pub(super) const SEQ_WORD: usize = 3;
 const GENERATION_WORD: usize = 4;
 const WRITER_WORD: usize = 5;
+const RULES_WORD: usize = 7;
+const TIME_WORD: usize = 8;
 /// More changes than a store can lose between two openings.
 const MOST_LOST: i64 = 1 << 40;
 pub(super) const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
@@ -128,6 +131,37 @@ impl Db {
         }
     }
 
+    /// The highest generation of the rules that any process has seen or made.
+    pub(crate) fn rules_generation(&self) -> u64 {
+        self.control.word(RULES_WORD).load(Acquire)
+    }
+
+    /// Notes a generation of the rules.
+    pub(crate) fn note_rules(&self, generation: u64) {
+        if !self.read_only && self.rules_generation() < generation {
+            self.control.word(RULES_WORD).fetch_max(generation, AcqRel);
+        }
+    }
+
+    /// The latest time that any process has judged a rule at.
+    pub(crate) fn latest_time(&self) -> Timestamp {
+        self.control.word(TIME_WORD).load(Acquire).cast_signed()
+    }
+
+    /// Notes a time that a rule was judged at, to the second.
+    pub(crate) fn note_time(&self, now: Timestamp) {
+        if !self.read_only && now > self.latest_time().saturating_add(1_000_000) {
+            self.control.word(TIME_WORD).fetch_max(now.max(0).cast_unsigned(), AcqRel);
+        }
+    }
+
+    /// Takes back what was noted of times, which a clock that once ran ahead has spoilt.
+    pub(crate) fn reset_time(&self, now: Timestamp) {
+        if !self.read_only {
+            self.control.word(TIME_WORD).store(now.max(0).cast_unsigned(), Release);
+        }
+    }
+
     /// Runs `work` on a connection for reading. `work` must not keep it.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let Some(dir) = &self.dir else {
@@ -145,6 +179,15 @@ impl Db {
             readers.push(conn);
         }
         result
+    }
+
+    /// A connection for reading that the caller keeps, and gives back before the store is closed; none for a
+    /// store in memory.
+    pub(crate) fn open_reader(&self) -> Result<Option<Connection>> {
+        if !self.writer_is_open() {
+            return Err(Error::Closed);
+        }
+        self.dir.as_ref().map(|dir| open_reader(dir, self.immutable, self.busy)).transpose()
     }
 
     /// Like [`Db::read`], with every statement of `work` seeing the same state.

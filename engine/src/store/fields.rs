@@ -71,12 +71,11 @@ pub(crate) fn drop(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes in what a memory holds in the declared fields, in place of what it held. Returns whether any field is
-/// declared.
-pub(super) fn put(conn: &Connection, memory: i64, metadata: Option<&str>) -> Result<bool> {
+/// Takes in what a memory holds in the declared fields, in place of what it held.
+pub(super) fn put(conn: &Connection, memory: i64, metadata: Option<&str>) -> Result<()> {
     let fields = all(conn)?;
     if fields.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     forget(conn, memory)?;
     if let Some(metadata) = metadata {
@@ -84,7 +83,7 @@ pub(super) fn put(conn: &Connection, memory: i64, metadata: Option<&str>) -> Res
             insert(conn, *field, memory, &values(metadata, name)?)?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Deletes what a memory held.

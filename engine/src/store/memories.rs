@@ -254,12 +254,11 @@ pub(crate) struct Amendment<'a> {
 
 /// Changes a memory that is not forgotten.
 pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>) -> Result<()> {
-    let mut refiled = false;
     if change.content.is_some() || change.metadata.is_some() {
         let (content, metadata, _) = payload(tx.conn, row.id)?
             .ok_or_else(|| Error::corrupt(format!("memory {} has lost its payload", row.id)))?;
         let metadata = change.metadata.unwrap_or(metadata.as_deref());
-        refiled = put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
+        put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
     }
     row.updated_at = tx.now;
     let before = row.kind;
@@ -269,7 +268,9 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
         put_vector(tx, row.id, vector)?;
         row.vector_seq = tx.change(Op::Moved, row.namespace, row.id)?;
     }
-    if change.kind.is_some() || change.expires_at.is_some() || refiled {
+    let amended = change.kind.is_some() || change.expires_at.is_some();
+    // What rules say of a memory goes by its content and metadata.
+    if amended || change.content.is_some() || change.metadata.is_some() {
         tx.change(Op::Amended, row.namespace, row.id)?;
     }
     row.save(tx)?;
@@ -427,8 +428,7 @@ pub(crate) fn points_in(
     Ok(())
 }
 
-/// Returns whether any field of the metadata is declared.
-fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<bool> {
+fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<()> {
     insert_payload(tx.conn, id, content, metadata)?;
     fields::put(tx.conn, id, metadata)
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod audit;
+pub(crate) mod authorities;
 pub(crate) mod backup;
 mod bound;
 pub(crate) mod calibrators;
@@ -13,6 +14,7 @@ pub(crate) mod changes;
 mod connect;
 pub(crate) mod credit;
 mod db;
+pub(crate) mod directives;
 pub(crate) mod erase;
 pub(crate) mod experiences;
 pub(crate) mod export;
@@ -21,6 +23,7 @@ pub(crate) mod figures;
 pub(crate) mod forecasts;
 mod grid;
 pub(crate) mod half_lives;
+pub(crate) mod heads;
 mod identity;
 mod ledger;
 pub(crate) mod lots;
@@ -40,7 +43,7 @@ mod sum;
 pub(crate) mod tables;
 
 pub(crate) use bound::{check_grounds, is_bound};
-pub(crate) use db::{Db, Tx, Wanted};
+pub(crate) use db::{Db, Tx, Wanted, sql};
 pub(crate) use fields::Condition;
 pub(crate) use identity::{Identity, check_identity};
 pub(crate) use ledger::{Effect, Ledger};

@@ -106,6 +106,13 @@ pub(crate) const ALL: &[Table] = &[
         &[("memory", "memories", "id", "1"), ("survivor", "memories", "id", "1")],
     ),
     table("audit", Holds::Decisions, &[]),
+    table("authorities", Holds::Decisions, &[]),
+    table("directives", Holds::Decisions, &[]),
+    table("overrides", Holds::Decisions, &[]),
+    table("facts", Holds::Decisions, &[]),
+    table("rules_head", Holds::Nothing, &[]),
+    // Counts what this database has seen done to the rules.
+    Table { name: "rules_tick", travels: false, holds: Holds::Nothing, refers: &[] },
     table("changes", Holds::Nothing, &[]),
     // Files of this directory.
     Table { name: "segments", travels: false, holds: Holds::Nothing, refers: &[] },

@@ -45,6 +45,7 @@ void test_recall(const char *folder);
 void test_report(const char *folder);
 void test_learn(const char *folder);
 void test_trust(const char *folder);
+void test_rules(const char *folder);
 void test_quarantine(const char *folder);
 void test_distil(const char *folder);
 void test_explore(const char *folder);

@@ -99,6 +99,7 @@ int main(int count, char **arguments) {
     test_report(arguments[1]);
     test_learn(arguments[1]);
     test_trust(arguments[1]);
+    test_rules(arguments[1]);
     test_quarantine(arguments[1]);
     test_distil(arguments[1]);
     test_explore(arguments[1]);

@@ -10,6 +10,7 @@ mod govern;
 mod handle;
 pub(crate) mod keep;
 mod measure;
+pub(crate) mod rules;
 mod tell;
 mod trust;
 mod write;

@@ -1,0 +1,275 @@
+//! The rules as this handle has them in memory, and what tells that they have changed.
+//!
+//! A change made through the library raises the generation in the control file. A change made by any other
+//! program (the `sqlite3` shell, say) raises nothing of ours: but SQLite tells a connection that is held open
+//! that something was committed (`PRAGMA data_version`), and then triggers have counted whether it was done
+//! to the rules. Only then are they read again; what was verified before is not verified again. A check that
+//! finds nothing new reads no row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::rules::{Action, Answer, Decision, FactValue, Index, Now, RuleBook};
+use crate::store::audit::{self, Actor};
+use crate::store::directives::{self, Verified};
+
+use super::core::Core;
+use super::ruled::Ruled;
+
+/// Denials kept for the audit table while it cannot be written; beyond, they are counted.
+const MOST_WAITING: usize = 10_000;
+
+/// The rules of a handle.
+#[derive(Default)]
+pub(crate) struct Rules {
+    watch: Mutex<Watch>,
+    current: RwLock<Option<Arc<State>>>,
+    /// This handle has recorded a fact.
+    stale: AtomicBool,
+    denials: Mutex<Denials>,
+    /// Signatures found good. Taken last of all locks.
+    pub(super) verified: Mutex<Verified>,
+    /// What the rules say of the memories of a namespace.
+    pub(super) ruled: Mutex<HashMap<i64, Arc<Ruled>>>,
+}
+
+#[derive(Default)]
+struct Watch {
+    /// `None`: not opened yet, or the store is in memory.
+    conn: Option<Connection>,
+    data_version: i64,
+    tick: (i64, i64),
+}
+
+#[derive(Default)]
+struct Denials {
+    waiting: Vec<serde_json::Value>,
+    lost: u64,
+}
+
+/// The rules at one moment.
+pub(crate) struct State {
+    /// The highest generation known when they were read.
+    seen: u64,
+    /// Another one for every change of directives or overrides.
+    pub stamp: u64,
+    generation: u64,
+    /// No time before this one can be now.
+    latest: Timestamp,
+    /// Why they cannot be trusted, if they cannot.
+    pub book: Result<RuleBook, String>,
+}
+
+impl State {
+    /// The time to judge by.
+    pub(crate) fn now(&self, core: &Core) -> Now {
+        let clock = core.now();
+        core.db.note_time(clock);
+        let latest = clock.max(core.db.latest_time()).max(self.latest);
+        Now { clock, latest: if crate::sabotage::on("clock_trusted") { clock } else { latest } }
+    }
+}
+
+impl Rules {
+    /// The rules in force. `thorough`: also looks whether another program has touched them.
+    pub(crate) fn current(&self, core: &Core, thorough: bool) -> Result<Arc<State>> {
+        let fresh = |state: &Arc<State>| {
+            if crate::sabotage::on("rules_untold") {
+                return true;
+            }
+            core.db.rules_generation() <= state.seen
+                && !self.stale.load(Ordering::Acquire)
+                && !(thorough && self.watch.lock().has_moved())
+        };
+        if let Some(state) = self.current.read().as_ref().filter(|state| fresh(state)) {
+            return Ok(state.clone());
+        }
+        let mut watch = self.watch.lock();
+        let before = self.current.read().clone();
+        // Unset before reading: a fact recorded meanwhile sets it again.
+        self.stale.store(false, Ordering::Release);
+        match watch.load(core, before.as_deref()) {
+            Ok(state) => {
+                let state = Arc::new(state);
+                *self.current.write() = Some(state.clone());
+                Ok(state)
+            }
+            Err(error) => {
+                // Not known: whoever asks next reads again.
+                *self.current.write() = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// This handle has changed a fact.
+    pub(crate) fn outdate(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    /// Gives back what is held open.
+    pub(crate) fn close(&self) {
+        self.watch.lock().conn = None;
+        *self.current.write() = None;
+    }
+
+    /// Notes a denial for the audit table: it is written in the background, with the receipts. Returns
+    /// whether there is something to write.
+    pub(crate) fn note_denial(&self, core: &Core, action: &Action, decision: &Decision) -> bool {
+        if core.db.is_read_only()
+            || decision.answer != Answer::Deny
+            || crate::sabotage::on("denials_forgotten")
+        {
+            return false;
+        }
+        let mut denials = self.denials.lock();
+        if denials.waiting.len() < MOST_WAITING {
+            denials.waiting.push(json!({
+                "tool": action.tool,
+                "agent": action.agent,
+                "namespace": action.namespace,
+                "rule": decision.rule,
+                "reason": decision.reason,
+            }));
+        } else {
+            denials.lost += 1;
+        }
+        true
+    }
+
+    /// Writes the denials that wait, in one transaction.
+    pub(crate) fn write_denials(&self, core: &Core) -> Result<()> {
+        let (waiting, lost) = {
+            let mut denials = self.denials.lock();
+            (std::mem::take(&mut denials.waiting), std::mem::take(&mut denials.lost))
+        };
+        if waiting.is_empty() || core.db.is_read_only() {
+            return Ok(());
+        }
+        let written = core.db.write(core.now(), |tx| {
+            for denial in &waiting {
+                audit::record(tx, Actor::Engine, "denied", 0, 0, denial)?;
+            }
+            if lost > 0 {
+                audit::record(tx, Actor::Engine, "denied_unwritten", 0, 0, &json!({ "count": lost }))?;
+            }
+            Ok(())
+        });
+        if written.is_err() {
+            let mut denials = self.denials.lock();
+            denials.lost += lost;
+            denials.waiting.splice(0..0, waiting);
+        }
+        written
+    }
+}
+
+impl Watch {
+    /// Whether any program has touched the rules since they were read. What cannot be asked has.
+    fn has_moved(&mut self) -> bool {
+        let Some(conn) = &self.conn else {
+            return false;
+        };
+        let Ok(data_version) = directives::data_version(conn) else {
+            return true;
+        };
+        if data_version == self.data_version || crate::sabotage::on("hand_edits_unseen") {
+            return false;
+        }
+        if directives::tick(conn).is_ok_and(|tick| tick == self.tick) {
+            self.data_version = data_version;
+            return false;
+        }
+        true
+    }
+
+    fn load(&mut self, core: &Core, before: Option<&State>) -> Result<State> {
+        if self.conn.is_none() {
+            self.conn = core.db.open_reader()?;
+        }
+        let Self { conn, data_version, tick } = self;
+        let mut read = |conn: &Connection| {
+            // Before anything is read, which then is at least as new.
+            let trust = core.trust();
+            *tick = directives::tick(conn).unwrap_or_default();
+            *data_version = directives::data_version(conn)?;
+            let loaded = directives::load(conn, &trust, &mut core.rules.verified.lock()).and_then(|signed| {
+                let facts = directives::facts(conn)?;
+                Ok((signed, facts))
+            });
+            match loaded {
+                Ok((signed, facts)) => State::of(core, trust.least, signed, facts, before),
+                Err(Error::Corrupt { what: why } | Error::Unauthorised { why }) => {
+                    let stamp = before.map_or(0, |before| before.stamp) + 1;
+                    let book = Err(format!("the rules of this store cannot be trusted: {why}"));
+                    Ok(State { seen: trust.least, stamp, generation: 0, latest: 0, book })
+                }
+                Err(error) => Err(error),
+            }
+        };
+        match conn {
+            Some(conn) => {
+                let transaction = conn.unchecked_transaction().map_err(crate::store::sql)?;
+                read(&transaction)
+            }
+            None => core.db.snapshot(read),
+        }
+    }
+}
+
+impl State {
+    fn of(
+        core: &Core,
+        least: u64,
+        signed: directives::Signed,
+        facts: Vec<directives::FactRow>,
+        before: Option<&State>,
+    ) -> Result<State> {
+        let known = before.and_then(|before| before.book.as_ref().ok());
+        let same = before.is_some_and(|before| before.generation == signed.generation);
+        let times = facts.iter().map(|fact| fact.at).chain(signed.overrides.iter().map(|row| row.at));
+        let latest = times.fold(signed.at, Timestamp::max);
+        let facts =
+            facts.into_iter().map(|fact| (fact.name, FactValue { value: fact.value, until: fact.until }));
+        let mut overrides: HashMap<String, Vec<Timestamp>> = HashMap::new();
+        for row in signed.overrides {
+            overrides.entry(row.directive).or_default().push(row.until);
+        }
+        let index = if let Some(book) = known.filter(|_| same) {
+            book.index().clone()
+        } else {
+            let rules = signed.directives.into_iter().map(|row| row.directive).collect();
+            Arc::new(Index::new(rules, known.map_or(&Index::default(), |book| book.index()))?)
+        };
+        let book = Ok(RuleBook::new(index, overrides, facts.collect()));
+        core.db.note_rules(signed.generation);
+        let stamp = before.map_or(0, |before| before.stamp + u64::from(!same || known.is_none()));
+        let seen = least.max(signed.generation);
+        Ok(State { seen, stamp, generation: signed.generation, latest, book })
+    }
+}
+
+/// What the rules say of an action.
+pub(crate) fn check(core: &Core, action: &Action) -> Result<Decision> {
+    if let Some(vector) = &action.vector {
+        core.prepare(vector)?;
+    }
+    let closed = |why: String| {
+        if crate::sabotage::on("fails_open") { Decision::open() } else { Decision::closed(why) }
+    };
+    Ok(match core.rules.current(core, true) {
+        Err(error) => closed(format!("the rules cannot be read: {error}")),
+        Ok(state) => match &state.book {
+            Err(why) => closed(why.clone()),
+            Ok(book) if book.is_empty() => Decision::open(),
+            Ok(book) => book.check(action, state.now(core)),
+        },
+    })
+}
