@@ -187,6 +187,26 @@ pub enum Error {
         /// Which record or file, and how it is damaged.
         what: String,
     },
+    /// The store was halted, and the call is one that the halt forbids.
+    #[error("the store is halted ({level}) since {since} by {by}: {reason}; it goes on when it is resumed (`resume`, signed by an authority if the store has any)")]
+    Halted {
+        /// How much is halted: `"no_writes"`, `"no_recalls"`, `"no_memory"` or `"deny_all"`.
+        level: &'static str,
+        /// Since when (UTC).
+        since: String,
+        /// Who halted it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A memory was not let in, by the hook of the handle or because of a secret in it.
+    #[error("the memory was refused by {by}: {why}; change it, or the setting that refuses it")]
+    Refused {
+        /// `"the hook"` or `"the secret detectors"`.
+        by: &'static str,
+        /// Why.
+        why: String,
+    },
     /// A defect of Wisen itself, or of SQLite as it is used here.
     #[error("internal error: {what}; please report it")]
     Internal {
@@ -222,6 +242,8 @@ pub enum ErrorCode {
     NotAStore = 401,
     NewerSchema = 402,
     Corrupt = 403,
+    Halted = 501,
+    Refused = 502,
     Internal = 901,
 }
 
@@ -251,6 +273,8 @@ impl Error {
             Error::NotAStore { .. } => ErrorCode::NotAStore,
             Error::NewerSchema { .. } => ErrorCode::NewerSchema,
             Error::Corrupt { .. } => ErrorCode::Corrupt,
+            Error::Halted { .. } => ErrorCode::Halted,
+            Error::Refused { .. } => ErrorCode::Refused,
             Error::Internal { .. } => ErrorCode::Internal,
         }
     }

@@ -39,6 +39,19 @@ pub(crate) struct Core {
     scratches: Mutex<Vec<Scratch>>,
 }
 
+/// What a call does, by which a halt may forbid it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Shows what is stored.
+    Read,
+    /// Searches memories for an agent.
+    Recall,
+    /// Changes something.
+    Write,
+    /// Tells how the store stands, or halts, resumes and closes it: never forbidden.
+    Oversight,
+}
+
 /// Settings of the handle.
 pub(crate) struct Settings {
     pub width: usize,
@@ -96,13 +109,19 @@ impl Core {
     /// Every call begins here: refused once the handle is closed, and in a process that it was not
     /// opened in (a fork copies neither the threads nor SQLite's locks).
     pub(crate) fn enter(&self) -> Result<()> {
+        self.enter_for(Call::Read)
+    }
+
+    /// As [`Core::enter`], for a call of another kind than one that only reads; refused if the store is halted
+    /// for it.
+    pub(crate) fn enter_for(&self, call: Call) -> Result<()> {
         if self.is_foreign() {
             return Err(Error::Forked { opened_by: self.opened_by, here: std::process::id() });
         }
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        Ok(())
+        self.obey(call)
     }
 
     /// Whether this process is a fork of the one that opened the handle.
@@ -124,8 +143,14 @@ impl Core {
         self.clock.now()
     }
 
-    /// Refuses what a read-only handle must not do.
+    /// Refuses what a read-only handle must not do, and what a halt forbids. Every call that writes asks.
     pub(crate) fn writable(&self) -> Result<()> {
+        self.obey(Call::Write)?;
+        self.writable_when_halted()
+    }
+
+    /// As [`Core::writable`], for the halt itself.
+    pub(crate) fn writable_when_halted(&self) -> Result<()> {
         if self.db.is_read_only() {
             let why = "it was opened read-only".to_owned();
             return Err(Error::ReadOnly { path: self.path.clone(), why });

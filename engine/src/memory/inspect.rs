@@ -11,7 +11,7 @@ use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, half_lives, lots,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, guard, half_lives, lots,
     names, policies, principals, reports, standings,
 };
 
@@ -185,6 +185,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             calibrators::check_all(conn),
             forecasts::tallies(conn, None).map(|_| Vec::new()),
             audit::check_all(conn),
+            guard::check(conn),
             policies::check_all(conn),
             standings::check_all(conn),
         ] {

@@ -1,5 +1,6 @@
 //! The face of the engine: the only floor that sees all others.
 
+mod audit;
 mod barred;
 mod calibrate;
 mod chance;
@@ -10,6 +11,7 @@ mod figures;
 mod files;
 mod govern;
 mod half_life;
+mod halt;
 mod holdings;
 mod input;
 mod inspect;
@@ -31,9 +33,12 @@ mod store;
 mod trial;
 mod uplift;
 mod view;
+mod witness;
 
+pub use audit::{AuditFault, AuditLevel, AuditVerification};
 pub use distil::Merge;
 pub use figures::Window;
+pub use halt::{Halt, HaltLevel};
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};

@@ -219,8 +219,8 @@ pub struct Stats {
     pub calibration: Calibration,
 }
 
-/// An entry of the audit table: what was decided, by whom and on which figures. Never changed or
-/// deleted.
+/// An entry of the audit: what was done or decided, by whom and on which figures. Never changed or
+/// deleted; [`Store::audit_verify`](crate::Store::audit_verify) shows it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AuditEntry {
@@ -228,9 +228,10 @@ pub struct AuditEntry {
     pub id: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// `"engine"`: by a rule; `"owner"`: by a call.
+    /// `"engine"`: by a rule; `"owner"`: by a call; `"principal:NAME"`: proven by its token;
+    /// `"unproven:NAME"`: a name that anybody may use; `"authority:NAME"`: proven by its signature.
     pub actor: String,
-    /// What was done, such as `"quarantine"` or `"policy"`.
+    /// What was done, such as `"remember"`, `"quarantine"` or `"policy"`.
     pub op: String,
     /// The namespace it is about, unless that is gone.
     pub namespace: Option<String>,

@@ -385,7 +385,11 @@ impl State {
                     self.put_cell(conn, metric, &cell)?;
                 }
             }
-            Op::NamespaceAdded | Op::NamespaceDropped | Op::TrustChanged | Op::HalfLifeChanged => {}
+            Op::NamespaceAdded
+            | Op::NamespaceDropped
+            | Op::TrustChanged
+            | Op::HalfLifeChanged
+            | Op::Guarded => {}
         }
         Ok(())
     }

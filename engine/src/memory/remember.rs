@@ -1,15 +1,17 @@
 //! Remembering, changing, forgetting.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
+use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
 use crate::store::{Tx, aliases, names};
 
 use super::core::{Core, after, check_name, check_text, row_error};
 use super::doubles::Doubles;
 use super::input::{Memory, Update};
+use super::witness;
 
 /// Stores memories: all of them or none.
 pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>> {
@@ -22,9 +24,11 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
     core.db.write(core.now(), |tx| {
         let mut ids = Vec::with_capacity(memories.len());
         let mut added: Vec<(i64, i64)> = Vec::new();
+        let mut kept = Vec::with_capacity(memories.len());
         for (row, memory) in memories.iter().enumerate() {
             let (id, namespace) =
                 store(tx, memory, metadata[row].as_deref()).map_err(row_error(row, memories.len()))?;
+            kept.extend(namespace.map(|namespace| (id, namespace, row)));
             match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
                 Some((_, count)) => *count += 1,
                 None => added.extend(namespace.map(|namespace| (namespace, 1))),
@@ -35,6 +39,7 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
         }
+        witness::remembered(tx, &kept, memories, &metadata)?;
         Ok(ids)
     })
 }
@@ -147,6 +152,7 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
     let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
     core.db.write(core.now(), |tx| {
         let row = current(tx, id)?;
+        let (before, memory) = (witness::before(tx, &row)?, row.id);
         let amendment = Amendment {
             content: change.content.as_deref(),
             metadata: metadata.as_ref().map(Option::as_deref),
@@ -154,7 +160,8 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
             expires_at: change.time_to_live.map(|ttl| ttl.map(|ttl| after(tx.now, ttl))),
             vector: change.vector.as_deref(),
         };
-        memories::amend(tx, row, &amendment)
+        memories::amend(tx, row, &amendment)?;
+        witness::updated(tx, before, memory)
     })
 }
 
@@ -164,7 +171,11 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
     core.db.write(core.now(), |tx| {
         let row = memories::load(tx.conn, id.0.cast_signed())?;
         match row.filter(|row| row.status != memories::FORGOTTEN) {
-            Some(row) => memories::forget(tx, row).map(|()| true),
+            Some(row) => {
+                let (before, namespace, memory) = (witness::before(tx, &row)?, row.namespace, row.id);
+                memories::forget(tx, row)?;
+                witness::forgotten(tx, before, namespace, memory).map(|()| true)
+            }
             None => Ok(false),
         }
     })
@@ -174,7 +185,12 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
 pub(crate) fn drop_namespace(core: &Core, name: &str) -> Result<u64> {
     core.writable()?;
     core.db.write(core.now(), |tx| match names::namespace_by_name(tx.conn, name)? {
-        Some(row) => memories::drop_namespace(tx, row.id).map(i64::cast_unsigned),
+        Some(row) => {
+            let dropped = memories::drop_namespace(tx, row.id)?;
+            let detail = json!({ "name": name, "memories": dropped });
+            audit::record(tx, Actor::Owner, "drop_namespace", row.id, 0, &detail)?;
+            Ok(dropped.cast_unsigned())
+        }
         None => Ok(0),
     })
 }

@@ -16,6 +16,7 @@ use super::govern;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::partition::experience_metric;
+use super::witness;
 
 /// How long a receipt that cannot be found may still be on its way, in microseconds. It is written
 /// within milliseconds of the recall; a minute allows for clocks that differ.
@@ -42,7 +43,9 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
             let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
             filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
         }
-        Ok((filed, conclude(tx, ledger)?))
+        let effect = conclude(tx, ledger)?;
+        witness::reported(tx, reports, &filed)?;
+        Ok((filed, effect))
     })?;
     govern::consider(core, &effect);
     let mut searched = BTreeSet::new();
@@ -71,6 +74,9 @@ pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
     let (retracted, effect) = core.db.write(core.now(), |tx| {
         let mut ledger = Ledger::default();
         let retracted = credit::retract(tx, &mut ledger, id)?;
+        if retracted {
+            witness::retracted(tx, id.0)?;
+        }
         Ok((retracted, conclude(tx, ledger)?))
     })?;
     govern::consider(core, &effect);

@@ -9,7 +9,7 @@ use crate::id::{MemoryId, ReportId};
 use crate::outcome::{Calibration, Figures, HalfLife, Uplift};
 
 use super::calibrate;
-use super::core::Core;
+use super::core::{Call, Core};
 use super::figures::Window;
 use super::half_life::{self, HalfLifeStatus};
 use super::input::{Memory, Query, Report, Update};
@@ -19,7 +19,7 @@ use super::output::{AuditEntry, Namespace, Recall, Record, ReportReply, Stats, V
 use super::policy::Policy;
 use super::principals::{self, Principal};
 use super::uplift::Scope;
-use super::{figures, inspect, open, policy, recall, remember, report, seal, uplift};
+use super::{figures, halt, inspect, open, policy, recall, remember, report, seal, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -74,6 +74,7 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
         let core = Arc::new(open::open(path.as_ref(), &options)?);
         let store = Store { keeper: Keeper::new(core.clone()), core };
+        halt::settle(&store.core)?;
         store.core.view.catch_up(&store.core.db)?;
         // Writes of processes that were too short-lived to seal them add up.
         store.seal_if_due();
@@ -108,7 +109,7 @@ impl Store {
     /// Finds what fits: the memories near the query and those that worked in situations near it,
     /// ranked by what experience says of them. Without reports the order is that of similarity.
     pub fn recall(&self, query: &Query) -> Result<Recall> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Recall)?;
         let recall = recall::recall(&self.core, query)?;
         if recall.receipt.is_some() {
             self.keeper.receipts_wait();
@@ -247,7 +248,7 @@ impl Store {
 
     /// Figures of the store.
     pub fn stats(&self) -> Result<Stats> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::stats(&self.core)
     }
 
@@ -316,19 +317,19 @@ impl Store {
 
     /// Up to `limit` entries of the audit table after number `after` (0: from the first), oldest first.
     pub fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::audit_entries(&self.core, after, limit)
     }
 
     /// Checks everything stored: rows, payloads, evidence, segments. Reads all of it.
     pub fn verify(&self) -> Result<Verification> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::verify(&self.core)
     }
 
     /// Makes durable whatever was acknowledged, receipts included.
     pub fn flush(&self) -> Result<()> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         self.flush_all()
     }
 

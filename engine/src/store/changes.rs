@@ -40,6 +40,8 @@ pub(crate) enum Op {
     Standing = 21,
     /// The evidence on a memory counts for another one from now on, or for itself again.
     Aliased = 22,
+    /// The store was halted or resumed, or what guards it was set otherwise (of namespace 0).
+    Guarded = 35,
 }
 
 impl Op {
@@ -60,6 +62,7 @@ impl Op {
             Op::Policy,
             Op::Standing,
             Op::Aliased,
+            Op::Guarded,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

@@ -1,17 +1,21 @@
 //! Memories: their rows, payloads and vectors.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 
 use super::aliases;
+use super::audit::{self, Actor};
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::guard;
 use super::half_lives;
 use super::names;
 use super::payload::{pack, unpack};
 use super::refill::{self, Of};
+use super::salts;
 use super::schema::shuffle;
 use super::sum::RowSum;
 
@@ -296,7 +300,7 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }
-    Ok(())
+    salts::erase(tx, row.id)
 }
 
 /// Takes a live memory out of recall, whose evidence counts for another one from now on.
@@ -372,6 +376,10 @@ pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
         rows.map(|row| MemoryRow::checked(row.map_err(sql)?)).collect::<Result<_>>()?
     };
     let count = rows.len();
+    if count > 0 && guard::load(tx.conn)?.audit == 0 {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        audit::record(tx, Actor::Engine, "expire", 0, 0, &json!({ "memories": ids }))?;
+    }
     for row in rows {
         forget(tx, row)?;
     }

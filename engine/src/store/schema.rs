@@ -16,7 +16,10 @@
 //!   the owner, -1 all unregistered names, any other a registered principal.
 //! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
 //! - `half_lives`: kinds whose evidence fades, or may.
-//! - `audit`: what was decided about memories; entries are numbered without gaps and never change.
+//! - `audit`: what was done and decided; entries are numbered without gaps, never change, and each has a hash
+//!   over itself and the one before.
+//! - `salts`: what the hashes of memories in `audit` are keyed with; gone when a memory is forgotten.
+//! - `guard`: one row: whether the store is halted, and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `aliases`: memories that were merged into others.
@@ -146,6 +149,9 @@ const STEPS: &[&[&str]] = &[&[
      CREATE INDEX aliases_merged_into ON aliases(merged_into)",
 ], &[
     // Version 3.
+    super::chain::COLUMN,
+    super::salts::TABLE,
+    super::guard::TABLE,
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
@@ -160,6 +166,9 @@ pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
     let done = usize::try_from(from - 1).unwrap_or_default();
     for step in STEPS.iter().skip(done) {
         step.iter().try_for_each(|text| conn.execute_batch(text))?;
+    }
+    if from == 2 {
+        super::chain::adopt(conn)?;
     }
     conn.pragma_update(None, "user_version", VERSION)
 }

@@ -1,0 +1,288 @@
+//! Stopping a store. A halt is a row (`store/guard.rs`), and a word of the control file that every process
+//! maps and looks at when a call begins; either one halts. The word needs no room on the disk and no lock, and
+//! only ever gains bits but by a resumption: whoever halts never waits for anybody, and never weakens the halt
+//! of another.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use serde_json::json;
+
+use crate::clock::{Timestamp, utc};
+use crate::error::{Error, Result};
+use crate::store::audit::{self, Actor};
+use crate::store::guard::{self, GuardRow};
+
+use super::core::{Call, Core, check_text};
+use super::store::Store;
+
+/// The bits of a halt in its word; the next 16 count how often the word was set, the others have the time of the
+/// first halt, in seconds since 1970.
+const BITS: u64 = 0xff;
+const COUNT: u64 = 0xffff << 8;
+const SINCE: u32 = 24;
+/// Longest reason, in bytes.
+const MOST_REASON: usize = 4096;
+
+/// How much of a store is halted. Two halts add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HaltLevel {
+    /// Nothing may be remembered, changed, reported or decided. Recalls go on.
+    NoWrites = 1,
+    /// Nothing may be recalled. The owner can still look, and set things right.
+    NoRecalls = 2,
+    /// Neither.
+    NoMemory = 3,
+    /// As `NoMemory`; besides, every check of an action denies, and nothing is shown but what tells how the
+    /// store stands: the halt, the audit, the figures and the verification.
+    DenyAll = 7,
+}
+
+impl HaltLevel {
+    const ALL: [Self; 4] = [Self::NoWrites, Self::NoRecalls, Self::NoMemory, Self::DenyAll];
+
+    /// `"no_writes"`, `"no_recalls"`, `"no_memory"` or `"deny_all"`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HaltLevel::NoWrites => "no_writes",
+            HaltLevel::NoRecalls => "no_recalls",
+            HaltLevel::NoMemory => "no_memory",
+            HaltLevel::DenyAll => "deny_all",
+        }
+    }
+
+    /// The inverse of [`HaltLevel::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+
+    /// The level of these bits; what nobody knows denies all.
+    fn of(bits: u64) -> Option<Self> {
+        if bits == 0 {
+            return None;
+        }
+        Some(Self::ALL.into_iter().find(|level| *level as u64 == bits).unwrap_or(HaltLevel::DenyAll))
+    }
+
+    fn forbids(self, call: Call) -> bool {
+        let bits = self as u64;
+        match call {
+            Call::Oversight => false,
+            Call::Write => bits & HaltLevel::NoWrites as u64 != 0,
+            Call::Recall => bits & HaltLevel::NoRecalls as u64 != 0,
+            Call::Read => self == HaltLevel::DenyAll,
+        }
+    }
+}
+
+/// A halt in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Halt {
+    /// How much is halted.
+    pub level: HaltLevel,
+    /// Since when; to the second if it is not recorded.
+    pub since: Timestamp,
+    /// Who halted it last: `"owner"`, or `"engine"` by a trigger.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Whether level and reason are in the database. If it could not be written then (a full disk), the control
+    /// file alone has the level, and every process obeys it all the same.
+    pub recorded: bool,
+}
+
+impl Core {
+    /// The level of the halt in force.
+    pub(crate) fn halted(&self) -> Option<HaltLevel> {
+        HaltLevel::of(self.db.halt_word().load(Acquire) & BITS)
+    }
+
+    /// Whether the halt in force forbids a call: one load where there is none.
+    pub(crate) fn forbids(&self, call: Call) -> bool {
+        self.halted().is_some_and(|level| level.forbids(call)) && !crate::sabotage::on("halts_ignored")
+    }
+
+    /// Refuses a call that the halt in force forbids.
+    pub(crate) fn obey(&self, call: Call) -> Result<()> {
+        if self.forbids(call) { Err(self.halted_error()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn halted_error(&self) -> Error {
+        let halt = describe(self);
+        let (level, since) = halt.as_ref().map_or((HaltLevel::DenyAll, 0), |halt| (halt.level, halt.since));
+        let (by, reason) = halt.map_or_else(Default::default, |halt| (halt.by, halt.reason));
+        Error::Halted { level: level.as_str(), since: utc(since), by, reason }
+    }
+
+    /// Puts a halt into the word. Returns the word.
+    fn set_word(&self, level: HaltLevel, now: Timestamp) -> u64 {
+        let word = self.db.halt_word();
+        let set = |old: u64| {
+            let since = if old & BITS == 0 { (now / 1_000_000).cast_unsigned() } else { old >> SINCE };
+            let count = old.wrapping_add(1 << 8) & COUNT;
+            Some((old & BITS) | level as u64 | count | (since << SINCE))
+        };
+        // The closure never refuses.
+        word.fetch_update(AcqRel, Acquire, set).unwrap_or_default()
+    }
+}
+
+/// The halt in force, with what the database knows of it.
+pub(crate) fn describe(core: &Core) -> Option<Halt> {
+    let word = core.db.halt_word().load(Acquire);
+    let level = HaltLevel::of(word & BITS)?;
+    let row = core.db.read(guard::load);
+    let since = ((word >> SINCE) as i64).saturating_mul(1_000_000);
+    let (by, reason) = match row {
+        Ok(row) if row.level != 0 => {
+            // The word may have gained a bit that the row could not.
+            let recorded = HaltLevel::of(row.level.cast_unsigned()) == Some(level);
+            return Some(Halt { level, since: row.since, by: row.by, reason: row.reason, recorded });
+        }
+        Ok(_) => ("unknown", "the control file says so; the database could not be written".to_owned()),
+        Err(error) => ("unknown", error.to_string()),
+    };
+    Some(Halt { level, since, by: by.to_owned(), reason, recorded: false })
+}
+
+/// Halts the store. Once this returns, every call of any process that begins obeys.
+pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel) -> Result<Halt> {
+    core.writable_when_halted()?;
+    let now = core.now();
+    core.set_word(level, now);
+    // The word is in memory that the processes share; this is for a power loss.
+    let synced = core.db.sync_control();
+    let recorded = core.db.write_durably(now, |tx| {
+        let mut row = guard::load(tx.conn).or_else(|error| match error {
+            // What the row said cannot be read; the halt must not depend on it.
+            Error::Corrupt { .. } => Ok(GuardRow::default()),
+            other => Err(other),
+        })?;
+        row.since = if row.level == 0 { now } else { row.since };
+        row.level |= level as i64;
+        row.halts += 1;
+        (row.by, row.reason) = (actor.to_string(), reason.to_owned());
+        guard::save(tx, &row)?;
+        let detail = json!({ "level": level.as_str(), "reason": reason });
+        audit::record(tx, actor, "halt", 0, 0, &detail)?;
+        Ok(())
+    });
+    // A resumption that was under way meanwhile may have cleared the word.
+    core.set_word(level, now);
+    match (recorded, synced) {
+        // Neither holds beyond this process' memory and the page cache.
+        (Err(error), Err(_)) => Err(error),
+        _ => describe(core).ok_or_else(|| Error::internal("a halt did not hold")),
+    }
+}
+
+/// Brings word and row together when a store is opened: either one halts.
+pub(crate) fn settle(core: &Core) -> Result<()> {
+    let now = core.now();
+    let row = match core.db.read(guard::load) {
+        Ok(row) => row,
+        Err(Error::Corrupt { .. }) => {
+            // Whether it was halted cannot be known any more.
+            core.set_word(HaltLevel::DenyAll, now);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let word = core.halted();
+    if let Some(level) = HaltLevel::of(row.level.cast_unsigned())
+        && !crate::sabotage::on("rows_do_not_halt")
+        && word.is_none_or(|word| word as u64 | level as u64 != word as u64)
+    {
+        core.set_word(level, row.since);
+    }
+    if let Some(level) = word
+        && !core.db.is_read_only()
+        && row.level & level as i64 != level as i64
+    {
+        // The disk was full then, or the row was taken away. If it cannot be written now either, the word
+        // holds on.
+        let reason = "the control file said so when the store was opened";
+        let _ = halt(core, Actor::Engine, reason, level);
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Halts the store: once this returns, every call of any handle in any process that begins is refused with
+    /// [`Error::Halted`](crate::Error::Halted) if the level forbids it, until somebody who may do so resumes it
+    /// ([`Store::resume`]). It survives restarts and works on a full disk. Anybody may halt; halting again adds
+    /// to what is halted and never takes away from it. Calls that have begun go on to their end.
+    pub fn halt(&self, reason: &str, level: HaltLevel) -> Result<Halt> {
+        self.core.enter_for(Call::Oversight)?;
+        check_reason(reason)?;
+        halt(&self.core, Actor::Owner, reason, level)
+    }
+
+    /// The halt in force; `None` if the store is not halted.
+    pub fn halted(&self) -> Result<Option<Halt>> {
+        self.core.enter_for(Call::Oversight)?;
+        Ok(describe(&self.core))
+    }
+
+    /// Ends the halt in force. Returns whether there was one. A store that has an authority takes the
+    /// signature of one and nothing else; in a store without, anybody may resume, as anybody may write.
+    pub fn resume(&self, reason: &str) -> Result<bool> {
+        self.core.enter_for(Call::Oversight)?;
+        check_reason(reason)?;
+        resume(&self.core, reason, |_, _| Ok(None))
+    }
+}
+
+fn check_reason(reason: &str) -> Result<()> {
+    check_text("reason", reason)?;
+    if reason.trim().is_empty() || reason.len() > MOST_REASON {
+        let why = format!("it has {} bytes; 1 to {MOST_REASON} are allowed, and not only spaces", reason.len());
+        return Err(Error::invalid("reason", why));
+    }
+    Ok(())
+}
+
+/// What has to be signed to end the halt in force: it names the store, the halt, and how often the store was
+/// halted, so that it serves once.
+fn challenge(core: &Core, row: &GuardRow, word: u64) -> String {
+    let store: String = core.identity.store_id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let level = HaltLevel::of(word & BITS).map_or("none", HaltLevel::as_str);
+    format!("wisen-resume-1 store={store} level={level} since={} halts={} word={word:x}", row.since, row.halts)
+}
+
+/// Ends the halt in force, if `allowed` finds that whoever asks may do so.
+fn resume(
+    core: &Core,
+    reason: &str,
+    allowed: impl Fn(&rusqlite::Connection, &str) -> Result<Option<String>>,
+) -> Result<bool> {
+    core.writable_when_halted()?;
+    if core.halted().is_none() {
+        return Ok(false);
+    }
+    let word = core.db.halt_word();
+    let seen = core.db.write_durably(core.now(), |tx| {
+        let mut row = guard::load(tx.conn).or_else(|error| match error {
+            Error::Corrupt { .. } => Ok(GuardRow::default()),
+            other => Err(other),
+        })?;
+        let seen = word.load(Acquire);
+        let by = allowed(tx.conn, &challenge(core, &row, seen))?;
+        let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
+        let level = HaltLevel::of(seen & BITS).map_or("none", HaltLevel::as_str);
+        let detail = json!({ "level": level, "since": row.since, "reason": reason });
+        (row.level, row.since) = (0, 0);
+        (row.by, row.reason) = (actor.to_string(), reason.to_owned());
+        guard::save(tx, &row)?;
+        audit::record(tx, actor, "resume", 0, 0, &detail)?;
+        Ok(seen)
+    })?;
+    // Whoever halted it meanwhile has counted up, and their halt stays.
+    let cleared = (seen & COUNT).wrapping_add(1 << 8) & COUNT;
+    match word.compare_exchange(seen, cleared, AcqRel, Acquire) {
+        Ok(_) => core.db.sync_control().map(|()| true),
+        Err(_) => Err(core.halted_error()),
+    }
+}
