@@ -137,6 +137,30 @@ pub enum Error {
         /// The reporter named.
         name: String,
     },
+    /// No directive has this id.
+    #[error("no directive has the id {id:?}: list the directives to see those there are")]
+    UnknownDirective {
+        /// The id asked for.
+        id: String,
+    },
+    /// A key, signature or authority is not good for what was asked.
+    #[error("not authorised: {why}")]
+    Unauthorised {
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// A directive contradicts, hides or repeats another one.
+    #[error(
+        "directive {id:?} {why} directive {other:?}: change one of them, or add it by force with a reason"
+    )]
+    RuleConflict {
+        /// The directive that was to be added.
+        id: String,
+        /// The one that stands.
+        other: String,
+        /// How they conflict, such as "contradicts".
+        why: String,
+    },
     /// The file system refused.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {
@@ -236,6 +260,9 @@ pub enum ErrorCode {
     NotShown = 204,
     UnknownReport = 205,
     BadToken = 206,
+    UnknownDirective = 207,
+    Unauthorised = 208,
+    RuleConflict = 209,
     Io = 301,
     Busy = 302,
     DiskFull = 303,
@@ -267,6 +294,9 @@ impl Error {
             Error::NotShown { .. } => ErrorCode::NotShown,
             Error::UnknownReport { .. } => ErrorCode::UnknownReport,
             Error::BadToken { .. } => ErrorCode::BadToken,
+            Error::UnknownDirective { .. } => ErrorCode::UnknownDirective,
+            Error::Unauthorised { .. } => ErrorCode::Unauthorised,
+            Error::RuleConflict { .. } => ErrorCode::RuleConflict,
             Error::Io { .. } => ErrorCode::Io,
             Error::Busy { .. } => ErrorCode::Busy,
             Error::DiskFull { .. } => ErrorCode::DiskFull,
@@ -281,6 +311,10 @@ impl Error {
 
     pub(crate) fn invalid(what: &'static str, why: impl Into<String>) -> Self {
         Error::InvalidArgument { what, why: why.into() }
+    }
+
+    pub(crate) fn unauthorised(why: impl Into<String>) -> Self {
+        Error::Unauthorised { why: why.into() }
     }
 
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {

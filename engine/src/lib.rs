@@ -28,6 +28,7 @@ mod clock;
 mod error;
 mod graph;
 mod id;
+mod key;
 mod memory;
 mod outcome;
 mod rank;
@@ -39,6 +40,7 @@ mod vector;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
 pub use id::{MemoryId, ReceiptId, ReportId};
+pub use key::{PublicKey, SecretKey};
 pub use memory::*;
 pub use outcome::{
     Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,

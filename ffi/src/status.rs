@@ -42,6 +42,12 @@ pub enum wisen_status {
     WISEN_UNKNOWN_REPORT = 205,
     /// A report names a reporter and does not prove it.
     WISEN_BAD_TOKEN = 206,
+    /// No directive has this id.
+    WISEN_UNKNOWN_DIRECTIVE = 207,
+    /// A key, signature or authority is not good for what was asked.
+    WISEN_UNAUTHORISED = 208,
+    /// A directive contradicts, hides or repeats another one.
+    WISEN_RULE_CONFLICT = 209,
     /// The file system refused.
     WISEN_IO = 301,
     /// Another process or thread held the write lock for too long.
@@ -63,7 +69,7 @@ pub enum wisen_status {
 
 use wisen_status as S;
 
-const NAMES: [(wisen_status, &std::ffi::CStr); 24] = [
+const NAMES: [(wisen_status, &std::ffi::CStr); 27] = [
     (S::WISEN_OK, c"WISEN_OK"),
     (S::WISEN_INVALID_ARGUMENT, c"WISEN_INVALID_ARGUMENT"),
     (S::WISEN_WRONG_DIMENSION, c"WISEN_WRONG_DIMENSION"),
@@ -80,6 +86,9 @@ const NAMES: [(wisen_status, &std::ffi::CStr); 24] = [
     (S::WISEN_NOT_SHOWN, c"WISEN_NOT_SHOWN"),
     (S::WISEN_UNKNOWN_REPORT, c"WISEN_UNKNOWN_REPORT"),
     (S::WISEN_BAD_TOKEN, c"WISEN_BAD_TOKEN"),
+    (S::WISEN_UNKNOWN_DIRECTIVE, c"WISEN_UNKNOWN_DIRECTIVE"),
+    (S::WISEN_UNAUTHORISED, c"WISEN_UNAUTHORISED"),
+    (S::WISEN_RULE_CONFLICT, c"WISEN_RULE_CONFLICT"),
     (S::WISEN_IO, c"WISEN_IO"),
     (S::WISEN_BUSY, c"WISEN_BUSY"),
     (S::WISEN_DISK_FULL, c"WISEN_DISK_FULL"),

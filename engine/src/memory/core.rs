@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
 use crate::graph::{Effort, Scratch};
+use crate::key::PublicKey;
 use crate::segment::BuildParams;
+use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub seal_at: usize,
     pub threads: usize,
     pub build: BuildParams,
+    /// The key that the authorities of the store have to begin with.
+    pub authority_key: Option<PublicKey>,
 }
 
 /// Counts since opening.
@@ -141,6 +145,16 @@ impl Core {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// By what signatures are judged now. To be asked for before anything is read: what is read must be
+    /// at least as new.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            store_id: self.identity.store_id,
+            pinned: self.settings.authority_key,
+            least: self.db.rules_generation(),
+        }
     }
 
     /// Refuses what a read-only handle must not do, and what a halt forbids. Every call that writes asks.

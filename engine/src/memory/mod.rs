@@ -1,6 +1,7 @@
 //! The face of the engine: the only floor that sees all others.
 
 mod audit;
+mod authority;
 mod barred;
 mod calibrate;
 mod chance;
@@ -36,6 +37,7 @@ mod view;
 mod witness;
 
 pub use audit::{AuditFault, AuditLevel, AuditVerification};
+pub use authority::{Authority, AuthorityKeys};
 pub use distil::Merge;
 pub use figures::Window;
 pub use halt::{Halt, HaltLevel};

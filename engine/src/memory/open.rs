@@ -70,6 +70,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         seal_at: options.seal_at,
         threads: options.threads,
         build: BuildParams { graph_from: options.scan_below, ..BuildParams::default() },
+        authority_key: options.authority_key,
     };
     let clock = options.clock.clone();
     let path = path.to_owned();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::key::PublicKey;
 use crate::vector::Metric;
 
 /// What an acknowledged write survives.
@@ -47,6 +48,7 @@ pub struct Options {
     pub(crate) scan_below: usize,
     pub(crate) seal_at: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) authority_key: Option<PublicKey>,
 }
 
 impl Options {
@@ -69,6 +71,7 @@ impl Options {
             scan_below: DEFAULT_SCAN_BELOW,
             seal_at: DEFAULT_SEAL_AT,
             clock: Arc::new(SystemClock),
+            authority_key: None,
         }
     }
 
@@ -128,6 +131,14 @@ impl Options {
     /// background. Default: 2048.
     pub fn seal_at(mut self, vectors: usize) -> Self {
         self.seal_at = vectors.max(1);
+        self
+    }
+
+    /// Pins the key with which the authority of the store began ([`Store::create_authority`]
+    /// (crate::Store::create_authority)): a store whose authorities do not begin with it is obeyed in
+    /// nothing, [`Store::check`](crate::Store::check) denies everything. Default: what the store says.
+    pub fn authority_key(mut self, key: PublicKey) -> Self {
+        self.authority_key = Some(key);
         self
     }
 

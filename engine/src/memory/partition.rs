@@ -389,7 +389,8 @@ impl State {
             | Op::NamespaceDropped
             | Op::TrustChanged
             | Op::HalfLifeChanged
-            | Op::Guarded => {}
+            | Op::Guarded
+            | Op::Rules => {}
         }
         Ok(())
     }

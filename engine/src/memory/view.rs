@@ -235,6 +235,8 @@ impl View {
                     known.partitions.remove(&change.reference);
                 }
                 Op::TrustChanged | Op::HalfLifeChanged => rescale = true,
+                // Looked at when it is asked for.
+                Op::Rules => {}
                 _ => others.entry(change.namespace).or_default().push(*change),
             }
         }

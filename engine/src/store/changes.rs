@@ -42,6 +42,8 @@ pub(crate) enum Op {
     Aliased = 22,
     /// The store was halted or resumed, or what guards it was set otherwise (of namespace 0).
     Guarded = 35,
+    /// The authorities, the directives, or the overrides of directives changed (of namespace 0).
+    Rules = 30,
 }
 
 impl Op {
@@ -63,6 +65,7 @@ impl Op {
             Op::Standing,
             Op::Aliased,
             Op::Guarded,
+            Op::Rules,
         ]
         .into_iter()
         .find(|op| *op as i64 == n)

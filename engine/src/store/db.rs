@@ -29,7 +29,8 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
-/// the generation of the list of segments, the process that is writing, and the halt in force.
+/// the generation of the list of segments, the process that is writing, the halt in force, the generation of
+/// the rules, and the latest time that a rule was judged at.
 pub(super) const CONTROL_WORDS: usize = 64;
 pub(super) const MAGIC_WORD: usize = 0;
 pub(super) const ID_WORDS: [usize; 2] = [1, 2];
@@ -38,6 +39,8 @@ const GENERATION_WORD: usize = 4;
 const WRITER_WORD: usize = 5;
 /// The halt in force, see `memory/halt.rs`.
 const HALT_WORD: usize = 6;
+const RULES_WORD: usize = 7;
+const TIME_WORD: usize = 8;
 /// More changes than a store can lose between two openings.
 const MOST_LOST: i64 = 1 << 40;
 pub(super) const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
@@ -131,6 +134,37 @@ impl Db {
     pub(crate) fn raise_generation(&self) {
         if !self.read_only {
             self.control.word(GENERATION_WORD).fetch_add(1, AcqRel);
+        }
+    }
+
+    /// The highest generation of the rules that any process has seen or made.
+    pub(crate) fn rules_generation(&self) -> u64 {
+        self.control.word(RULES_WORD).load(Acquire)
+    }
+
+    /// Notes a generation of the rules.
+    pub(crate) fn note_rules(&self, generation: u64) {
+        if !self.read_only && self.rules_generation() < generation {
+            self.control.word(RULES_WORD).fetch_max(generation, AcqRel);
+        }
+    }
+
+    /// The latest time that any process has judged a rule at.
+    pub(crate) fn latest_time(&self) -> Timestamp {
+        self.control.word(TIME_WORD).load(Acquire).cast_signed()
+    }
+
+    /// Notes a time that a rule was judged at, to the second.
+    pub(crate) fn note_time(&self, now: Timestamp) {
+        if !self.read_only && now > self.latest_time().saturating_add(1_000_000) {
+            self.control.word(TIME_WORD).fetch_max(now.max(0).cast_unsigned(), AcqRel);
+        }
+    }
+
+    /// Takes back what was noted of times, which a clock that once ran ahead has spoilt.
+    pub(crate) fn reset_time(&self, now: Timestamp) {
+        if !self.read_only {
+            self.control.word(TIME_WORD).store(now.max(0).cast_unsigned(), Release);
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod audit;
+pub(crate) mod authorities;
 mod bound;
 pub(crate) mod calibrators;
 pub(crate) mod cells;
@@ -19,6 +20,7 @@ pub(crate) mod forecasts;
 mod grid;
 pub(crate) mod half_lives;
 pub(crate) mod guard;
+pub(crate) mod heads;
 mod identity;
 mod ledger;
 pub(crate) mod lots;

@@ -23,6 +23,10 @@
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `aliases`: memories that were merged into others.
+//! - `authorities`: the signed statements by which keys were admitted and revoked, chained, never changed.
+//! - `directives`, `overrides`: rules and the signed exceptions to them; `rules_head`: the one signature over
+//!   all of them and the authorities. `facts`: what rules may require, recorded by the owner.
+//!   `rules_tick`: counts what triggers see done to these tables, by whatever program.
 //! - `segments`: which segment files hold which changes.
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
@@ -152,6 +156,8 @@ const STEPS: &[&[&str]] = &[&[
     super::chain::COLUMN,
     super::salts::TABLE,
     super::guard::TABLE,
+    super::authorities::TABLES,
+    super::heads::TABLES,
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.

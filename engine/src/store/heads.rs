@@ -1,0 +1,257 @@
+//! The head: one signature over the authorities, directives and overrides together, made anew at every
+//! change by an authority that is valid then.
+//!
+//! Each row is signed too; the head is what tells that none is missing, none was put back and none was
+//! added by a key that had been revoked. Its *generation* (statements of authorities in the upper bits,
+//! changes in the lower) only rises; the control file keeps the highest one seen, so that an older state
+//! of these tables put back by itself is noticed.
+//!
+//! Rules are changed through [`sign`] only. Triggers count what any program does to the tables, so that a
+//! process that has the rules in memory notices in one read that it has to look again; they decide nothing:
+//! what is in memory was signed, and whoever goes past the triggers only leaves a process with it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::key::{Message, PublicKey, SecretKey};
+
+use super::authorities::{Authorities, Trust, is_empty, missing};
+use super::changes::Op;
+use super::db::{Tx, sql};
+
+/// Part of schema version 3.
+pub(super) const TABLES: &str = "
+CREATE TABLE directives(
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, signer BLOB NOT NULL,
+  signature BLOB NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE overrides(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, directive TEXT NOT NULL, reason TEXT NOT NULL,
+  until INTEGER NOT NULL, signer BLOB NOT NULL, signature BLOB NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE facts(
+  name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+  checksum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE rules_head(
+  id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, at INTEGER NOT NULL,
+  authorities BLOB NOT NULL, directives BLOB NOT NULL, overrides BLOB NOT NULL, signer BLOB NOT NULL,
+  signature BLOB NOT NULL);
+CREATE TABLE rules_tick(id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL);
+INSERT INTO rules_tick VALUES (1, 0);
+CREATE TRIGGER authorities_added AFTER INSERT ON authorities BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER authorities_changed AFTER UPDATE ON authorities BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER authorities_gone AFTER DELETE ON authorities BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER directives_added AFTER INSERT ON directives BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER directives_changed AFTER UPDATE ON directives BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER directives_gone AFTER DELETE ON directives BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER overrides_added AFTER INSERT ON overrides BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER overrides_changed AFTER UPDATE ON overrides BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER overrides_gone AFTER DELETE ON overrides BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER facts_added AFTER INSERT ON facts BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER facts_changed AFTER UPDATE ON facts BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER facts_gone AFTER DELETE ON facts BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER head_added AFTER INSERT ON rules_head BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER head_changed AFTER UPDATE ON rules_head BEGIN UPDATE rules_tick SET n = n + 1; END;
+CREATE TRIGGER head_gone AFTER DELETE ON rules_head BEGIN UPDATE rules_tick SET n = n + 1; END;
+";
+
+/// Bits of a generation that count changes; those above count statements of authorities.
+const CHANGES: u32 = 40;
+
+/// The head as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub generation: u64,
+    pub at: Timestamp,
+    authorities: Vec<u8>,
+    directives: Vec<u8>,
+    overrides: Vec<u8>,
+    signer: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Head {
+    fn load(conn: &Connection) -> Result<Option<Self>> {
+        conn.prepare_cached(
+            "SELECT generation, at, authorities, directives, overrides, signer, signature FROM rules_head",
+        )
+        .and_then(|mut s| {
+            s.query_row([], |r| {
+                Ok(Self {
+                    generation: r.get::<_, i64>(0)?.cast_unsigned(),
+                    at: r.get(1)?,
+                    authorities: r.get(2)?,
+                    directives: r.get(3)?,
+                    overrides: r.get(4)?,
+                    signer: r.get(5)?,
+                    signature: r.get(6)?,
+                })
+            })
+            .optional()
+        })
+        .map_err(|e| missing("rules_head", e))
+    }
+
+    fn message(&self, store_id: &[u8; 16]) -> Message {
+        Message::new("rules head", store_id)
+            .int(self.generation.cast_signed())
+            .int(self.at)
+            .bytes(&self.authorities)
+            .bytes(&self.directives)
+            .bytes(&self.overrides)
+            .bytes(&self.signer)
+    }
+
+    /// Refuses directives or overrides other than those that were signed.
+    pub(crate) fn check_rows(&self, conn: &Connection) -> Result<()> {
+        for (table, signed) in [(DIRECTIVES, &self.directives), (OVERRIDES, &self.overrides)] {
+            if digest(conn, table)? != signed[..] && !crate::sabotage::on("head_unchecked") {
+                let name = table.0;
+                return Err(Error::corrupt(format!(
+                    "the table {name} is not what an authority signed: a row was changed, added or taken away by other means than this library"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The authorities, checked against the head and the highest generation known; without any, none may have
+/// been there before.
+pub(crate) fn authorities(conn: &Connection, trust: &Trust) -> Result<Authorities> {
+    load(conn, trust).map(|(chain, _)| chain)
+}
+
+/// The authorities and the head over them, both found good. No head: there was never an authority.
+pub(crate) fn load(conn: &Connection, trust: &Trust) -> Result<(Authorities, Option<Head>)> {
+    let chain = Authorities::load(conn, trust)?;
+    let head = Head::load(conn)?;
+    let Some(head) = head else {
+        if chain.len > 0 {
+            return Err(Error::corrupt("the head of the rules is missing"));
+        }
+        check_none(conn, trust)?;
+        return Ok((chain, None));
+    };
+    if chain.len == 0 || head.authorities != chain.tip {
+        return Err(Error::corrupt(
+            "the authorities are not those that the head of the rules was signed for",
+        ));
+    }
+    let signer = PublicKey::from_bytes(&head.signer).filter(|signer| chain.name_of(signer).is_some());
+    let signer = signer.ok_or_else(|| Error::corrupt("the head of the rules is signed by no authority"))?;
+    if !signer.verifies(&head.message(&trust.store_id), &head.signature) {
+        return Err(Error::corrupt("the head of the rules has a wrong signature"));
+    }
+    if head.generation < trust.least && !crate::sabotage::on("old_rules_pass") {
+        return Err(Error::corrupt(
+            "the rules were put back to an earlier state: an authority has to look at them and sign them anew",
+        ));
+    }
+    Ok((chain, Some(head)))
+}
+
+/// Refuses a store that has, or ever had, an authority or rules.
+pub(crate) fn check_none(conn: &Connection, trust: &Trust) -> Result<()> {
+    for table in ["authorities", "directives", "overrides", "rules_head"] {
+        if !is_empty(conn, table)? {
+            return Err(if table == "authorities" {
+                Error::unauthorised(
+                    "the store has an authority already: it alone can add another one; if its keys are lost, recover with the recovery key",
+                )
+            } else {
+                Error::corrupt(format!("the table {table} has rows, and there is no authority"))
+            });
+        }
+    }
+    let told: i64 = conn
+        .query_row("SELECT count(*) FROM audit WHERE op = 'authority_created'", [], |r| r.get(0))
+        .map_err(sql)?;
+    if told > 0 || trust.least > 0 {
+        return Err(Error::corrupt("the store had an authority, and it was taken away: restore a backup"));
+    }
+    Ok(())
+}
+
+/// Signs what the tables hold now, in the transaction that changed them, and makes the change known. The
+/// caller has looked at the rows before it changed them ([`Head::check_rows`]): what is signed is good.
+/// Returns the new generation, for [`Db::note_rules`](super::Db::note_rules) once it is committed.
+pub(crate) fn sign(tx: &mut Tx<'_>, chain: &Authorities, key: &SecretKey) -> Result<u64> {
+    let rows = (digest(tx.conn, DIRECTIVES)?.to_vec(), digest(tx.conn, OVERRIDES)?.to_vec());
+    put(tx, chain, key, rows)
+}
+
+/// Signs for a change of the authorities alone: rows that somebody has tampered with stay unsigned.
+pub(super) fn sign_authorities(tx: &mut Tx<'_>, chain: &Authorities, key: &SecretKey) -> Result<u64> {
+    match Head::load(tx.conn)? {
+        Some(head) => put(tx, chain, key, (head.directives, head.overrides)),
+        None => sign(tx, chain, key),
+    }
+}
+
+fn put(
+    tx: &mut Tx<'_>,
+    chain: &Authorities,
+    key: &SecretKey,
+    (directives, overrides): (Vec<u8>, Vec<u8>),
+) -> Result<u64> {
+    chain.signer(key)?;
+    let changes = Head::load(tx.conn)?.map_or(0, |head| head.generation & ((1 << CHANGES) - 1));
+    let mut head = Head {
+        generation: (chain.len.cast_unsigned() << CHANGES) | (changes + 1),
+        at: tx.now,
+        authorities: chain.tip.to_vec(),
+        directives,
+        overrides,
+        signer: key.public().as_bytes().to_vec(),
+        signature: Vec::new(),
+    };
+    head.signature = key.sign(&head.message(&chain.store_id())).to_vec();
+    tx.conn
+        .execute(
+            "INSERT OR REPLACE INTO rules_head(id, generation, at, authorities, directives, overrides,
+               signer, signature) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                head.generation.cast_signed(),
+                head.at,
+                head.authorities,
+                head.directives,
+                head.overrides,
+                head.signer,
+                head.signature
+            ],
+        )
+        .map_err(sql)?;
+    tx.change(Op::Rules, 0, head.generation.cast_signed())?;
+    Ok(head.generation)
+}
+
+/// A table under the head, and how its rows are read: every column but the checksum, in order.
+type Covered = (&'static str, &'static str);
+const DIRECTIVES: Covered =
+    ("directives", "SELECT id, at, text, signer, signature FROM directives ORDER BY id");
+const OVERRIDES: Covered =
+    ("overrides", "SELECT id, at, directive, reason, until, signer, signature FROM overrides ORDER BY id");
+
+/// SHA-256 over all rows of a table.
+fn digest(conn: &Connection, (name, text): Covered) -> Result<[u8; 32]> {
+    let mut statement = conn.prepare_cached(text).map_err(|e| missing(name, e))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).map_err(|e| missing(name, e))?;
+    let mut hash = Sha256::new().chain_update(name);
+    while let Some(row) = rows.next().map_err(|e| missing(name, e))? {
+        for column in 0..columns {
+            let (tag, bytes) = match row.get_ref(column).map_err(sql)? {
+                rusqlite::types::ValueRef::Null => (b'n', Vec::new()),
+                rusqlite::types::ValueRef::Integer(n) => (b'i', n.to_le_bytes().to_vec()),
+                rusqlite::types::ValueRef::Real(x) => (b'r', x.to_le_bytes().to_vec()),
+                rusqlite::types::ValueRef::Text(text) => (b't', text.to_vec()),
+                rusqlite::types::ValueRef::Blob(blob) => (b'b', blob.to_vec()),
+            };
+            hash.update([tag]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+    }
+    Ok(hash.finalize().into())
+}
