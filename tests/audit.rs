@@ -33,7 +33,7 @@ fn audited(place: &Place) {
     store.report(&Report::on_memory(MemoryId(5), Outcome::Failure).reporter("carol").token(token)).unwrap();
     assert_eq!(store.audit_verify(None).unwrap().entries, 38);
     store.halt("a drill", wisen::HaltLevel::NoWrites).unwrap();
-    store.resume("it was a drill").unwrap();
+    store.resume("it was a drill", None).unwrap();
     assert_eq!(store.audit_verify(None).unwrap().entries, 40);
     store.close().unwrap();
 }
@@ -287,7 +287,7 @@ fn an_owner_may_want_decisions_only() {
     let store = place.open(Options::new(4));
     assert_eq!(store.audit_level().unwrap(), AuditLevel::Everything);
     store.remember(memory(0)).unwrap();
-    store.set_audit_level(AuditLevel::Decisions).unwrap();
+    store.set_audit_level(AuditLevel::Decisions, None).unwrap();
     let other = place.open(Options::existing());
     let id = other.remember(memory(1)).unwrap();
     other.update(id, Update::new().content("other")).unwrap();

@@ -129,7 +129,7 @@ fn a_full_disk_can_be_halted() {
     let halt = store.halt("the disk is full", wisen::HaltLevel::DenyAll).unwrap();
     assert!(!halt.recorded, "there was no room for the row: {halt:?}");
     assert_eq!(other.recall(&query).unwrap_err().code(), ErrorCode::Halted);
-    assert!(store.resume("no").is_err(), "what cannot be written down is no resumption");
+    assert!(store.resume("no", None).is_err(), "what cannot be written down is no resumption");
     drop((store, other));
     let store = Store::open(&path, Options::existing()).unwrap();
     assert_eq!(store.recall(&query).unwrap_err().code(), ErrorCode::Halted, "after a restart");
@@ -141,7 +141,7 @@ fn a_full_disk_can_be_halted() {
     let store = Store::open(&path, Options::existing()).unwrap();
     let halt = store.halted().unwrap().unwrap();
     assert!(halt.recorded, "with room, it is written down: {halt:?}");
-    assert!(store.resume("there is room").unwrap());
+    assert!(store.resume("there is room", None).unwrap());
     assert!(store.recall(&query).is_ok());
     assert_sound(&store);
 }

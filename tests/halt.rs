@@ -62,8 +62,8 @@ fn a_halt_forbids_what_its_level_says() {
         assert!(store.stats().unwrap().memories >= 100);
         assert!(store.audit_verify(None).unwrap().is_ok() && store.verify().unwrap().is_ok());
         assert!(store.anchor().is_ok() && store.audit_entries(0, 1).is_ok() && store.flush().is_ok());
-        assert!(store.resume("over").unwrap());
-        assert!(!store.resume("again").unwrap());
+        assert!(store.resume("over", None).unwrap());
+        assert!(!store.resume("again", None).unwrap());
         assert_eq!(store.halted().unwrap(), None);
         assert_eq!(refused(&store), [false; 3]);
     }
@@ -164,14 +164,14 @@ fn a_halt_survives_restarts_and_the_loss_of_either_half() {
     open_halted("the row was edited, and the control file is zeros");
     let store = place.open(Options::existing());
     assert!(!store.verify().unwrap().is_ok(), "the edited row is a fault");
-    assert!(store.resume("it is understood").unwrap());
+    assert!(store.resume("it is understood", None).unwrap());
     assert_sound(&store);
     store.halt("again", HaltLevel::DenyAll).unwrap();
     store.close().unwrap();
     sql("DELETE FROM guard");
     open_halted("the row is gone, the control file is not");
     let store = place.open(Options::existing());
-    assert!(store.resume("it is over").unwrap());
+    assert!(store.resume("it is over", None).unwrap());
     assert_eq!(refused(&store), [false; 3]);
     store.close().unwrap();
     let store = place.open(Options::existing());
@@ -195,7 +195,7 @@ fn a_resumption_does_not_swallow_a_later_halt() {
             scope.spawn(|| {
                 // Begun after the second halt had returned, it may end both; otherwise that one stays.
                 if !late.load(Ordering::Acquire) {
-                    let _ = one.resume("over");
+                    let _ = one.resume("over", None);
                     if round % 2 == 0 {
                         std::thread::yield_now();
                     }
@@ -210,7 +210,7 @@ fn a_resumption_does_not_swallow_a_later_halt() {
         let last = entries.last().unwrap();
         // In the order of the log: whatever came last in it is how the store stands.
         assert_eq!(last.op == "halt", row.is_some(), "round {round}: {last:?} {row:?}");
-        one.resume("for the next round").unwrap();
+        one.resume("for the next round", None).unwrap();
     }
     assert_eq!(one.halted().unwrap(), None);
     assert_sound(&one);
@@ -228,8 +228,93 @@ fn a_read_only_handle_obeys() {
     store.halt("for all", HaltLevel::NoRecalls).unwrap();
     assert_eq!(reader.recall(&Query::new([1.0; DIM])).unwrap_err().code(), ErrorCode::Halted);
     assert_eq!(reader.halted().unwrap().unwrap().reason, "for all");
-    store.resume("over").unwrap();
+    store.resume("over", None).unwrap();
     assert!(reader.recall(&Query::new([1.0; DIM])).is_ok());
+}
+
+/// In a store that has an authority only a valid key resumes; a resumption that was put into the database by
+/// other means is none.
+#[test]
+fn an_authority_alone_resumes() {
+    let place = Place::new();
+    let store = place.open(Options::new(DIM));
+    fill(&store, &vectors(1, 20, DIM));
+    store.halt("before there is an authority", HaltLevel::NoWrites).unwrap();
+    assert!(store.resume("anybody may", None).unwrap());
+    let keys = store.create_authority("ann").unwrap();
+    let stranger = wisen::SecretKey::generate().unwrap();
+    store.halt("for a reason", HaltLevel::DenyAll).unwrap();
+    for key in [None, Some(&stranger), Some(&keys.recovery)] {
+        assert_eq!(store.resume("please", key).unwrap_err().code(), ErrorCode::Unauthorised);
+        assert_eq!(refused(&store), [true; 3]);
+    }
+    assert!(store.resume("it is safe", Some(&keys.secret)).unwrap());
+    assert_eq!(refused(&store), [false; 3]);
+    let entries = wisen_tests::decisions(&store, 0, 100);
+    let entry = entries.iter().rfind(|entry| entry.op == "resume").unwrap();
+    assert_eq!((entry.op.as_str(), entry.actor.as_str()), ("resume", "authority:ann"));
+    assert!(entry.detail["signature"].is_string());
+    let level = store.set_audit_level(wisen::AuditLevel::Decisions, None);
+    assert_eq!(level.unwrap_err().code(), ErrorCode::Unauthorised);
+    store.close().unwrap();
+    let store = place.open(Options::existing());
+    assert_eq!(store.halted().unwrap(), None, "a signed resumption stands");
+    store.halt("once more", HaltLevel::DenyAll).unwrap();
+    store.close().unwrap();
+
+    // By hand: the row of the earlier, signed resumption is put back, its checksum and all, and the control
+    // file loses its halt.
+    let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    conn.execute_batch("DELETE FROM guard").unwrap();
+    drop(conn);
+    let mut control = std::fs::read(place.store().join("control")).unwrap();
+    control[48..56].fill(0);
+    std::fs::write(place.store().join("control"), &control).unwrap();
+    let store = place.open(Options::existing());
+    assert_eq!(refused(&store), [true; 3], "the audit knows of the halt");
+    assert!(store.resume("it is safe", Some(&keys.secret)).unwrap());
+    store.halt("and again", HaltLevel::DenyAll).unwrap();
+    store.close().unwrap();
+
+    // Also with an unsigned resumption in the audit, and a row that fits it.
+    let open = || place.open(Options::existing());
+    let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    let unsigned = "UPDATE guard SET level = 0, resumed_at = since + 1, signer = NULL, signature = NULL, by = 'owner'";
+    conn.execute_batch(unsigned).unwrap();
+    conn.execute_batch("UPDATE audit SET op = 'resume' WHERE id = (SELECT max(id) FROM audit)").unwrap();
+    right_checksum(&conn);
+    drop(conn);
+    std::fs::write(place.store().join("control"), &control).unwrap();
+    assert_eq!(refused(&open()), [true; 3], "nobody has signed");
+    assert!(open().resume("it is safe", Some(&keys.secret)).unwrap());
+    assert_eq!(refused(&open()), [false; 3]);
+}
+
+/// Sets the checksum of the guard row right, as anybody can who has read how it is made.
+fn right_checksum(conn: &rusqlite::Connection) {
+    let mut sum = xxhash_rust::xxh3::Xxh3::new();
+    sum.update(b"guard");
+    let columns = "level, since, by, reason, halts, resumed_at, signer, signature, audit, triggers";
+    conn.query_row(&format!("SELECT {columns} FROM guard"), [], |row| {
+        for at in 0..10 {
+            use rusqlite::types::ValueRef;
+            match row.get_ref(at)? {
+                ValueRef::Integer(n) => {
+                    sum.update(b"i");
+                    sum.update(&n.to_le_bytes());
+                }
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                    sum.update(b"b");
+                    sum.update(&(bytes.len() as u64).to_le_bytes());
+                    sum.update(bytes);
+                }
+                _ => sum.update(b"n"),
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    conn.execute("UPDATE guard SET checksum = ?1", [sum.digest().cast_signed()]).unwrap();
 }
 
 #[test]

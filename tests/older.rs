@@ -4,13 +4,21 @@
 use wisen::{ErrorCode, MemoryId, Options, Outcome, Query, Report, ReportStatus, Store};
 use wisen_tests::{Place, assert_sound, ids};
 
-/// The database of a store of version 1 (`fixtures/schema1.sql`), in this place.
-fn version_1(place: &Place) {
+/// The database of a store of an older version, in this place.
+fn older(place: &Place, text: &str, version: i64) {
     std::fs::create_dir_all(place.store()).unwrap();
     let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
-    conn.execute_batch(include_str!("fixtures/schema1.sql")).unwrap();
-    let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
-    assert_eq!(version, 1);
+    conn.execute_batch(text).unwrap();
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
+    assert_eq!(found, version);
+}
+
+fn version_1(place: &Place) {
+    older(place, include_str!("fixtures/schema1.sql"), 1);
+}
+
+fn version_2(place: &Place) {
+    older(place, include_str!("fixtures/schema2.sql"), 2);
 }
 
 /// A reader cannot bring a store up to this version, and says who can; once a writer has, it opens.
@@ -57,4 +65,29 @@ fn a_store_of_version_1_is_taken_over() {
     }
     assert_eq!(store.stats().unwrap().experiences, 0, "old reports can be taken back");
     assert_sound(&store);
+}
+
+/// What was in the audit before it had hashes is chained when the store is brought up, and what comes follows
+/// from it; nothing of a version 2 store is lost.
+#[test]
+fn the_audit_of_version_2_is_chained() {
+    let place = Place::new();
+    version_2(&place);
+    let store = place.open(Options::existing());
+    let entries = store.audit_entries(0, 100).unwrap();
+    let ops: Vec<&str> = entries.iter().map(|entry| entry.op.as_str()).collect();
+    assert_eq!(ops, ["policy", "quarantine", "pin", "retire", "release"]);
+    let found = store.audit_verify(None).unwrap();
+    assert!(found.is_ok(), "{found:?}");
+    let anchor = store.anchor().unwrap();
+    store.update(MemoryId(1), wisen::Update::new().content("changed")).unwrap();
+    assert!(store.audit_verify(Some(&anchor)).unwrap().is_ok());
+    assert_eq!(store.get(MemoryId(2)).unwrap().unwrap().author.as_deref(), Some("ann"));
+    assert_eq!(store.halted().unwrap(), None);
+    store.close().unwrap();
+    let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    conn.execute("UPDATE audit SET detail = '{}' WHERE id = 2", []).unwrap();
+    drop(conn);
+    let store = place.open(Options::existing());
+    assert_eq!(store.audit_verify(None).unwrap().faults[0].entry, 2);
 }

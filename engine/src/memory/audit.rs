@@ -6,6 +6,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::key::SecretKey;
 use crate::store::audit::{self, Actor};
 use crate::store::chain::Anchor;
 use crate::store::memories::{self, LIVE};
@@ -14,7 +15,7 @@ use crate::store::{guard, salts};
 use super::core::Call;
 use super::output::AuditEntry;
 use super::store::Store;
-use super::{inspect, witness};
+use super::{halt, inspect, witness};
 
 /// What the audit keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,17 +75,19 @@ pub struct AuditFault {
 
 impl Store {
     /// Sets what the audit keeps from now on. That it was set is an entry itself. Default:
-    /// [`AuditLevel::Everything`].
-    pub fn set_audit_level(&self, level: AuditLevel) -> Result<()> {
+    /// [`AuditLevel::Everything`]. A store that has an authority takes its key and nothing else.
+    pub fn set_audit_level(&self, level: AuditLevel, key: Option<&SecretKey>) -> Result<()> {
         self.core.enter()?;
         self.core.writable()?;
         self.core.db.write(self.core.now(), |tx| {
+            let by = halt::authorised(&self.core, tx.conn, key)?;
             let mut row = guard::load(tx.conn)?;
             let before = row.audit;
             row.audit = level as i64;
             guard::save(tx, &row)?;
             let detail = json!({ "before": level_of(before).as_str(), "after": level.as_str() });
-            audit::record(tx, Actor::Owner, "audit_level", 0, 0, &detail).map(|_| ())
+            let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
+            audit::record(tx, actor, "audit_level", 0, 0, &detail).map(|_| ())
         })
     }
 

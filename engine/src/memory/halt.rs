@@ -5,12 +5,16 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::clock::{Timestamp, utc};
 use crate::error::{Error, Result};
+use crate::key::{Message, PublicKey, SecretKey};
 use crate::store::audit::{self, Actor};
+use crate::store::chain::hex;
 use crate::store::guard::{self, GuardRow};
+use crate::store::heads;
 
 use super::core::{Call, Core, check_text};
 use super::store::Store;
@@ -178,24 +182,31 @@ pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel
     }
 }
 
-/// Brings word and row together when a store is opened: either one halts.
+/// Brings word and row together when a store is opened: either one halts. So does a row that cannot be read,
+/// one that was resumed by nobody who may, and one that the audit contradicts.
 pub(crate) fn settle(core: &Core) -> Result<()> {
     let now = core.now();
-    let row = match core.db.read(guard::load) {
-        Ok(row) => row,
-        Err(Error::Corrupt { .. }) => {
-            // Whether it was halted cannot be known any more.
+    let found = core.db.snapshot(|conn| {
+        let row = guard::load(conn)?;
+        let forged = !may_stand(core, conn, &row)?;
+        Ok((row, forged))
+    });
+    let (row, forged) = match found {
+        Ok(found) => found,
+        Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => {
+            // Whether it is halted cannot be known any more.
             core.set_word(HaltLevel::DenyAll, now);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
     let word = core.halted();
-    if let Some(level) = HaltLevel::of(row.level.cast_unsigned())
+    let level = if forged { Some(HaltLevel::DenyAll) } else { HaltLevel::of(row.level.cast_unsigned()) };
+    if let Some(level) = level
         && !crate::sabotage::on("rows_do_not_halt")
         && word.is_none_or(|word| word as u64 | level as u64 != word as u64)
     {
-        core.set_word(level, row.since);
+        core.set_word(level, if row.since == 0 { now } else { row.since });
     }
     if let Some(level) = word
         && !core.db.is_read_only()
@@ -207,6 +218,28 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
         let _ = halt(core, Actor::Engine, reason, level);
     }
     Ok(())
+}
+
+/// Whether a row without a halt is to be believed: the audit knows of no halt after the last resumption, and
+/// that one was signed if there was an authority then.
+fn may_stand(core: &Core, conn: &Connection, row: &GuardRow) -> Result<bool> {
+    if row.level != 0 || crate::sabotage::on("resumptions_unchecked") {
+        return Ok(true);
+    }
+    if guard::was_halted(conn)? {
+        return Ok(false);
+    }
+    if row.halts == 0 {
+        return Ok(true);
+    }
+    let chain = heads::authorities(conn, &core.trust())?;
+    let founded = chain.rows().first().map(|first| first.added_at);
+    if founded.is_none_or(|founded| founded > row.resumed_at) {
+        return Ok(true);
+    }
+    let message = message(core, row);
+    let signed = row.signed.as_ref().and_then(|(key, signature)| Some((PublicKey::from_bytes(key)?, signature)));
+    Ok(signed.is_some_and(|(key, signature)| chain.known(&key) && key.verifies(&message, signature)))
 }
 
 impl Store {
@@ -226,12 +259,17 @@ impl Store {
         Ok(describe(&self.core))
     }
 
-    /// Ends the halt in force. Returns whether there was one. A store that has an authority takes the
-    /// signature of one and nothing else; in a store without, anybody may resume, as anybody may write.
-    pub fn resume(&self, reason: &str) -> Result<bool> {
+    /// Ends the halt in force, all of it. Returns whether there was one. A store that has an authority takes the
+    /// signature of one ([`SecretKey`]) and nothing else; in a store without, anybody may resume, as anybody may
+    /// write.
+    ///
+    /// Fails with [`Unauthorised`](crate::Error::Unauthorised) if an authority is needed and the key is none
+    /// that is valid now, with [`Halted`](crate::Error::Halted) if somebody halted the store meanwhile, and with
+    /// [`DiskFull`](crate::Error::DiskFull) where the resumption cannot be written down.
+    pub fn resume(&self, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
         self.core.enter_for(Call::Oversight)?;
         check_reason(reason)?;
-        resume(&self.core, reason, |_, _| Ok(None))
+        resume(&self.core, reason, key)
     }
 }
 
@@ -244,38 +282,54 @@ fn check_reason(reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// What has to be signed to end the halt in force: it names the store, the halt, and how often the store was
-/// halted, so that it serves once.
-fn challenge(core: &Core, row: &GuardRow, word: u64) -> String {
-    let store: String = core.identity.store_id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let level = HaltLevel::of(word & BITS).map_or("none", HaltLevel::as_str);
-    format!("wisen-resume-1 store={store} level={level} since={} halts={} word={word:x}", row.since, row.halts)
+/// What an authority signs to end the halt that the row describes: which one by its number and time, so that
+/// the signature serves once.
+fn message(core: &Core, row: &GuardRow) -> Message {
+    Message::new("resume", &core.identity.store_id)
+        .int(row.halts)
+        .int(row.since)
+        .int(row.resumed_at)
+        .text(&row.reason)
 }
 
-/// Ends the halt in force, if `allowed` finds that whoever asks may do so.
-fn resume(
-    core: &Core,
-    reason: &str,
-    allowed: impl Fn(&rusqlite::Connection, &str) -> Result<Option<String>>,
-) -> Result<bool> {
+/// Who may decide for the store: an authority if it has any (its name), otherwise everybody.
+pub(crate) fn authorised(core: &Core, conn: &Connection, key: Option<&SecretKey>) -> Result<Option<String>> {
+    let chain = heads::authorities(conn, &core.trust())?;
+    match key {
+        _ if crate::sabotage::on("anybody_resumes") => Ok(None),
+        Some(key) => chain.signer(key).map(Some),
+        None if chain.len == 0 => Ok(None),
+        None => Err(Error::unauthorised("the store has an authority: it alone may do this, give its secret key")),
+    }
+}
+
+/// Ends the halt in force.
+fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
     core.writable_when_halted()?;
     if core.halted().is_none() {
         return Ok(false);
     }
     let word = core.db.halt_word();
     let seen = core.db.write_durably(core.now(), |tx| {
-        let mut row = guard::load(tx.conn).or_else(|error| match error {
-            Error::Corrupt { .. } => Ok(GuardRow::default()),
-            other => Err(other),
-        })?;
+        let by = authorised(core, tx.conn, key)?;
+        let mut row = match guard::load(tx.conn) {
+            Err(Error::Corrupt { .. }) => Ok(GuardRow::default()),
+            other => other,
+        }?;
         let seen = word.load(Acquire);
-        let by = allowed(tx.conn, &challenge(core, &row, seen))?;
         let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
         let level = HaltLevel::of(seen & BITS).map_or("none", HaltLevel::as_str);
-        let detail = json!({ "level": level, "since": row.since, "reason": reason });
-        (row.level, row.since) = (0, 0);
+        (row.level, row.resumed_at, row.halts) = (0, tx.now, row.halts.max(1));
         (row.by, row.reason) = (actor.to_string(), reason.to_owned());
+        row.signed = key.filter(|_| by.is_some()).map(|key| {
+            (key.public().as_bytes().to_vec(), key.sign(&message(core, &row)).to_vec())
+        });
         guard::save(tx, &row)?;
+        let mut detail = json!({ "level": level, "since": row.since, "reason": reason });
+        if let Some((key, signature)) = &row.signed {
+            detail["key"] = hex(key).into();
+            detail["signature"] = hex(signature).into();
+        }
         audit::record(tx, actor, "resume", 0, 0, &detail)?;
         Ok(seen)
     })?;
