@@ -290,6 +290,72 @@ fn an_authority_alone_resumes() {
     assert_eq!(refused(&open()), [false; 3]);
 }
 
+/// What the owner has set halts the store by itself: failures in a row, and what was spent within an hour. Names
+/// that nobody has proven pull no trigger.
+#[test]
+fn triggers_halt() {
+    let clock = std::sync::Arc::new(wisen::ManualClock::at(1_700_000_000_000_000));
+    let place = Place::new();
+    let store = place.open(Options::new(DIM).clock(clock.clone()));
+    fill(&store, &vectors(1, 20, DIM));
+    let other = place.open(Options::existing().clock(clock.clone()));
+    let triggers = wisen::Triggers::new().failures_in_a_row(4).spend_per_hour_micros(1000);
+    store.set_triggers(triggers.level(HaltLevel::NoMemory), None).unwrap();
+    assert_eq!(other.triggers().unwrap(), triggers.level(HaltLevel::NoMemory));
+    let tell = |store: &Store, outcome, report: fn(Report) -> Report| {
+        clock.advance(Duration::from_secs(1));
+        store.report(&report(Report::on_memory(MemoryId(1), outcome))).map(drop)
+    };
+    for _ in 0..3 {
+        tell(&store, Outcome::Failure, |report| report).unwrap();
+    }
+    tell(&other, Outcome::Success, |report| report).unwrap();
+    for _ in 0..20 {
+        tell(&store, Outcome::Failure, |report| report.reporter("anybody").cost_micros(1_000_000)).unwrap();
+    }
+    assert_eq!(store.halted().unwrap(), None);
+    for (at, store) in [&store, &other, &other, &store].into_iter().enumerate() {
+        assert_eq!(store.halted().unwrap(), None, "{at}");
+        tell(store, Outcome::Failure, |report| report).unwrap();
+    }
+    let halt = other.halted().unwrap().unwrap();
+    assert_eq!((halt.level, halt.by.as_str()), (HaltLevel::NoMemory, "engine"));
+    assert!(halt.reason.contains("4 failures"), "{halt:?}");
+    assert_eq!(tell(&other, Outcome::Success, |report| report).unwrap_err().code(), ErrorCode::Halted);
+    store.resume("looked at", None).unwrap();
+    tell(&store, Outcome::Failure, |report| report).unwrap();
+    assert_eq!(store.halted().unwrap(), None, "it begins anew");
+
+    let spend = |store: &Store| tell(store, Outcome::Success, |report| report.cost_micros(400)).unwrap();
+    spend(&store);
+    spend(&other);
+    clock.advance(Duration::from_secs(61 * 60));
+    spend(&store);
+    spend(&other);
+    assert_eq!(store.halted().unwrap(), None, "the first two are longer ago than an hour");
+    spend(&other);
+    let halt = store.halted().unwrap().unwrap();
+    assert!(halt.reason.contains("1200 millionths"), "{halt:?}");
+    store.resume("paid", None).unwrap();
+    assert_sound(&store);
+    let keys = store.create_authority("ann").unwrap();
+    assert_eq!(store.set_triggers(triggers, None).unwrap_err().code(), ErrorCode::Unauthorised);
+    store.set_triggers(triggers.repeats(9), Some(&keys.secret)).unwrap();
+    assert_eq!(other.triggers().unwrap().repeats, 9);
+    let wrong = store.set_triggers(triggers.spend_per_hour_micros(-1), Some(&keys.secret));
+    assert_eq!(wrong.unwrap_err().code(), ErrorCode::InvalidArgument);
+    store.close().unwrap();
+    drop(other);
+    // Turned off by hand, with a sound checksum: that is a fault.
+    let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    conn.execute_batch("UPDATE guard SET triggers = replace(triggers, '\"repeats\":9', '\"repeats\":0')").unwrap();
+    right_checksum(&conn);
+    drop(conn);
+    let store = place.open(Options::existing());
+    assert_eq!(store.triggers().unwrap_err().code(), ErrorCode::Corrupt);
+    assert!(!store.verify().unwrap().is_ok());
+}
+
 /// Sets the checksum of the guard row right, as anybody can who has read how it is made.
 fn right_checksum(conn: &rusqlite::Connection) {
     let mut sum = xxhash_rust::xxh3::Xxh3::new();

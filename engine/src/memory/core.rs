@@ -17,6 +17,7 @@ use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
 use super::seal::Tally;
+use super::triggers::Watch;
 use super::view::View;
 
 /// An open store.
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
     pub counters: Counters,
+    pub watch: Watch,
     /// Set to stop a build that is under way.
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
@@ -101,6 +103,7 @@ impl Core {
             clock,
             settings,
             counters: Counters::default(),
+            watch: Watch::default(),
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
             tally: Mutex::default(),

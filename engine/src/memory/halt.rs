@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::clock::{Timestamp, utc};
@@ -28,7 +29,8 @@ const SINCE: u32 = 24;
 const MOST_REASON: usize = 4096;
 
 /// How much of a store is halted. Two halts add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HaltLevel {
     /// Nothing may be remembered, changed, reported or decided. Recalls go on.
@@ -325,6 +327,7 @@ fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
             (key.public().as_bytes().to_vec(), key.sign(&message(core, &row)).to_vec())
         });
         guard::save(tx, &row)?;
+        guard::forget_spending(tx, None)?;
         let mut detail = json!({ "level": level, "since": row.since, "reason": reason });
         if let Some((key, signature)) = &row.signed {
             detail["key"] = hex(key).into();

@@ -18,7 +18,7 @@ use crate::store::{
 use super::core::Core;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::recall::parse_metadata;
-use super::seal;
+use super::{seal, triggers};
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
@@ -186,6 +186,7 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
             forecasts::tallies(conn, None).map(|_| Vec::new()),
             audit::check_all(conn),
             guard::check(conn),
+            triggers::verify(core, conn),
             policies::check_all(conn),
             standings::check_all(conn),
         ] {

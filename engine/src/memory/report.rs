@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId, ReportId};
+use crate::store::audit::Actor;
 use crate::store::credit::{self, Filed};
+use crate::store::guard;
 use crate::store::reports::{self, About, NewReport};
 use crate::store::{Effect, Ledger, Slip, Tx, is_bound};
 use crate::vector::Metric;
@@ -13,9 +15,11 @@ use crate::vector::Metric;
 use super::calibrate;
 use super::core::{Core, check_name, check_text, row_error};
 use super::govern;
+use super::halt;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::partition::experience_metric;
+use super::triggers::{self, Pulled};
 use super::witness;
 
 /// How long a receipt that cannot be found may still be on its way, in microseconds. It is written
@@ -36,7 +40,7 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
         }
     }
     let now = core.now();
-    let (filed, effect): (Vec<Filed>, Effect) = core.db.write(now, |tx| {
+    let (filed, effect, pulled): (Vec<Filed>, Effect, Pulled) = core.db.write(now, |tx| {
         let mut ledger = Ledger::default();
         let mut filed = Vec::with_capacity(reports.len());
         for (row, report) in reports.iter().enumerate() {
@@ -44,9 +48,14 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
             filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
         }
         let effect = conclude(tx, ledger)?;
-        witness::reported(tx, reports, &filed)?;
-        Ok((filed, effect))
+        let guard = guard::load(tx.conn)?;
+        witness::reported(tx, &guard, reports, &filed)?;
+        let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
+        Ok((filed, effect, pulled))
     })?;
+    if let Some((level, reason)) = pulled {
+        halt::halt(core, Actor::Engine, &reason, level)?;
+    }
     govern::consider(core, &effect);
     let mut searched = BTreeSet::new();
     for (id, slip) in &slips {

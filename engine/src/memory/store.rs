@@ -19,7 +19,7 @@ use super::output::{AuditEntry, Namespace, Recall, Record, ReportReply, Stats, V
 use super::policy::Policy;
 use super::principals::{self, Principal};
 use super::uplift::Scope;
-use super::{figures, halt, inspect, open, policy, recall, remember, report, seal, uplift};
+use super::{figures, halt, inspect, open, policy, recall, remember, report, seal, triggers, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -50,7 +50,7 @@ const PAGE: usize = 256;
 /// ```
 pub struct Store {
     pub(super) core: Arc<Core>,
-    keeper: Keeper,
+    pub(super) keeper: Keeper,
 }
 
 impl std::fmt::Debug for Store {
@@ -375,6 +375,7 @@ impl Store {
         if self.core.db.is_read_only() {
             return Ok(());
         }
+        triggers::write_denials(&self.core)?;
         self.core.receipts.flush(self.core.now())?;
         report::settle(&self.core)?;
         self.core.db.checkpoint(self.core.now())
@@ -398,6 +399,7 @@ impl Drop for Store {
         // database and is sealed next time. Errors have nobody to go to: `close` is for those who care.
         self.core.cancel.store(true, Ordering::Release);
         let _ = self.keeper.stop();
+        let _ = triggers::write_denials(&self.core);
         let _ = self.core.receipts.flush(self.core.now());
     }
 }

@@ -12,7 +12,8 @@ use crate::store::audit::{self, Actor};
 use crate::store::chain::hex;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::salts::{self, Hashed, Salt};
-use crate::store::{Filed, Tx, guard, names};
+use crate::store::guard::{self, GuardRow};
+use crate::store::{Filed, Tx, names};
 
 use super::audit::AuditLevel;
 use super::input::{Memory, Report, Subject};
@@ -22,8 +23,11 @@ const MOST: usize = 1000;
 
 /// Whether this transaction has to tell what becomes of memories and reports.
 fn is_wanted(tx: &Tx<'_>) -> Result<bool> {
-    let unheard = crate::sabotage::on("audit_decisions_only");
-    Ok(!unheard && guard::load(tx.conn)?.audit == AuditLevel::Everything as i64)
+    guard::load(tx.conn).map(|row| wants(&row))
+}
+
+fn wants(row: &GuardRow) -> bool {
+    row.audit == AuditLevel::Everything as i64 && !crate::sabotage::on("audit_decisions_only")
 }
 
 /// A memory that was stored: its id, its namespace, and its place in the batch.
@@ -117,8 +121,8 @@ pub(crate) fn forgotten(tx: &Tx<'_>, before: Before, namespace: i64, id: i64) ->
 }
 
 /// Reports were kept. Those told in one name are one entry.
-pub(crate) fn reported(tx: &Tx<'_>, reports: &[Report], filed: &[Filed]) -> Result<()> {
-    if filed.iter().all(|filed| filed.duplicate) || !is_wanted(tx)? {
+pub(crate) fn reported(tx: &Tx<'_>, row: &GuardRow, reports: &[Report], filed: &[Filed]) -> Result<()> {
+    if filed.iter().all(|filed| filed.duplicate) || !wants(row) {
         return Ok(());
     }
     let mut told: BTreeMap<Actor<'_>, Vec<usize>> = BTreeMap::new();

@@ -15,6 +15,7 @@ pub(super) const TABLE: &str = "CREATE TABLE guard(
    reason TEXT NOT NULL, halts INTEGER NOT NULL, resumed_at INTEGER NOT NULL, signer BLOB, signature BLOB,
    audit INTEGER NOT NULL, triggers TEXT NOT NULL, checksum INTEGER NOT NULL);
  CREATE INDEX audit_halts ON audit(id) WHERE op IN ('halt', 'resume');
+ CREATE INDEX audit_denials ON audit(id) WHERE op = 'deny';
  CREATE TABLE spending(minute INTEGER PRIMARY KEY, micros INTEGER NOT NULL, checksum INTEGER NOT NULL)";
 
 /// The row.
@@ -134,4 +135,71 @@ pub(crate) fn check(conn: &Connection) -> Result<Vec<String>> {
         Err(Error::Corrupt { what }) => Ok(vec![what]),
         Err(error) => Err(error),
     }
+}
+
+fn spending_sum(minute: i64, micros: i64) -> RowSum {
+    RowSum::new("spending").int(minute).int(micros)
+}
+
+/// Adds to what was spent in this minute. Returns what was spent in this and the 59 before.
+pub(crate) fn spend(tx: &Tx<'_>, minute: i64, micros: i64) -> Result<i64> {
+    let rows: Vec<(i64, i64, i64)> = {
+        let mut statement =
+            tx.conn.prepare_cached("SELECT minute, micros, checksum FROM spending").map_err(sql)?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).map_err(sql)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(sql)?
+    };
+    let (mut here, mut total) = (micros, micros);
+    for (at, spent, checksum) in rows {
+        spending_sum(at, spent).check(checksum, at)?;
+        if at == minute {
+            here = here.saturating_add(spent);
+        }
+        if at > minute - 60 {
+            total = total.saturating_add(spent);
+        }
+    }
+    if micros != 0 {
+        tx.conn
+            .prepare_cached("INSERT OR REPLACE INTO spending(minute, micros, checksum) VALUES (?1, ?2, ?3)")
+            .and_then(|mut s| s.execute(params![minute, here, spending_sum(minute, here).finish()]))
+            .map_err(sql)?;
+        forget_spending(tx, Some(minute - 60))?;
+    }
+    Ok(total)
+}
+
+/// Forgets what was spent up to a minute, or ever.
+pub(crate) fn forget_spending(tx: &Tx<'_>, until: Option<i64>) -> Result<()> {
+    tx.conn
+        .prepare_cached("DELETE FROM spending WHERE minute <= ?1")
+        .and_then(|mut s| s.execute([until.unwrap_or(i64::MAX)]))
+        .map(|_| ())
+        .map_err(sql)
+}
+
+/// Whether at least `many` denials are in the audit from a time on; 0: never.
+pub(crate) fn denied_since(conn: &Connection, many: u32, since: i64) -> Result<bool> {
+    if many == 0 {
+        return Ok(false);
+    }
+    conn.prepare_cached(
+        "SELECT at FROM audit INDEXED BY audit_denials WHERE op = 'deny' ORDER BY id DESC LIMIT 1 OFFSET ?1",
+    )
+    .and_then(|mut s| s.query_row([many - 1], |r| r.get::<_, i64>(0)).optional())
+    .map(|at| at.is_some_and(|at| at > since))
+    .map_err(sql)
+}
+
+/// Whether the last `many` outcomes told after a time by the owner or a registered principal all failed.
+pub(crate) fn failed_in_a_row(conn: &Connection, many: u32, since: i64) -> Result<bool> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT outcome FROM reports WHERE outcome IS NOT NULL AND retracted_at IS NULL AND standing <> 2
+               AND at > ?1 ORDER BY id DESC LIMIT ?2",
+        )
+        .map_err(sql)?;
+    let rows = statement.query_map(params![since, many], |r| r.get::<_, f64>(0)).map_err(sql)?;
+    let outcomes: Vec<f64> = rows.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    Ok(outcomes.len() == many as usize && outcomes.iter().all(|outcome| *outcome < 0.5))
 }
