@@ -87,9 +87,9 @@ fn forgetting_makes_the_hashes_meaningless() {
     audited(&place);
     let conn = Connection::open(place.store().join("memory.db")).unwrap();
     let count = |text: &str| conn.query_row(text, [], |r| r.get::<_, i64>(0)).unwrap();
-    assert_eq!(count("SELECT count(*) FROM salts"), 19);
-    assert_eq!(count("SELECT count(*) FROM salts WHERE memory = 2"), 0);
-    assert_eq!(count("SELECT count(DISTINCT salt) FROM salts"), 19, "each has its own");
+    assert_eq!(count("SELECT count(*) FROM payloads WHERE salt IS NOT NULL"), 19);
+    assert_eq!(count("SELECT count(*) FROM payloads WHERE memory = 2"), 0);
+    assert_eq!(count("SELECT count(DISTINCT salt) FROM payloads"), 19, "each has its own");
     assert_eq!(count("SELECT count(*) FROM audit WHERE detail LIKE '%note%' OR detail LIKE '%changed%'"), 0);
     drop(conn);
     assert_eq!(faults(&place.store(), None), [], "what was forgotten is no fault");

@@ -10,7 +10,7 @@ use crate::key::SecretKey;
 use crate::store::audit::{self, Actor};
 use crate::store::chain::Anchor;
 use crate::store::memories::{self, LIVE};
-use crate::store::{guard, salts};
+use crate::store::guard;
 
 use super::core::Call;
 use super::output::AuditEntry;
@@ -88,7 +88,9 @@ impl Store {
             let detail = json!({ "before": level_of(before).as_str(), "after": level.as_str() });
             let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
             audit::record(tx, actor, "audit_level", 0, 0, &detail).map(|_| ())
-        })
+        })?;
+        self.core.guard_changed();
+        Ok(())
     }
 
     /// What the audit keeps.
@@ -133,7 +135,7 @@ impl Store {
             let mut hashes: Vec<_> = hashes.into_iter().collect();
             hashes.sort_unstable();
             for (id, (entry, hash)) in hashes {
-                let (row, salt) = (memories::load(conn, id), salts::load(conn, id));
+                let (row, salt) = (memories::load(conn, id), memories::salt(conn, id));
                 let what = match (row, salt) {
                     (Ok(Some(row)), Ok(Some(salt))) if row.status == LIVE => {
                         found.memories += 1;

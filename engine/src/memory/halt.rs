@@ -3,6 +3,7 @@
 //! only ever gains bits but by a resumption: whoever halts never waits for anybody, and never weakens the halt
 //! of another.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use rusqlite::Connection;
@@ -20,11 +21,12 @@ use crate::store::heads;
 use super::core::{Call, Core, check_text};
 use super::store::Store;
 
-/// The bits of a halt in its word; the next 16 count how often the word was set, the others have the time of the
-/// first halt, in seconds since 1970.
+/// The bits of a halt in its word. The next 8 count how often one was set, the next 16 how often the row was
+/// changed otherwise, and the upper half has the time of the first halt, in seconds since 1970.
 const BITS: u64 = 0xff;
-const COUNT: u64 = 0xffff << 8;
-const SINCE: u32 = 24;
+const HALTS: u64 = 0xff << 8;
+const EDITS: u64 = 0xffff << 16;
+const SINCE: u32 = 32;
 /// Longest reason, in bytes.
 const MOST_REASON: usize = 4096;
 
@@ -122,13 +124,35 @@ impl Core {
         Error::Halted { level: level.as_str(), since: utc(since), by, reason }
     }
 
+    /// The guard row, read again only when the word says that it changed.
+    pub(crate) fn guard(&self, conn: &Connection) -> Result<Arc<GuardRow>> {
+        // Loaded before the row is read: what changes in between is read again next time.
+        let word = self.db.halt_word().load(Acquire);
+        let mut known = self.watch.guard.lock();
+        match &*known {
+            Some((at, row)) if *at == word => Ok(row.clone()),
+            _ => {
+                let row = Arc::new(guard::load(conn)?);
+                *known = Some((word, row.clone()));
+                Ok(row)
+            }
+        }
+    }
+
+    /// Tells every process that the guard row was changed otherwise than by a halt.
+    pub(crate) fn guard_changed(&self) {
+        let edited = |old: u64| Some((old & !EDITS) | (old.wrapping_add(1 << 16) & EDITS));
+        // The closure never refuses.
+        let _ = self.db.halt_word().fetch_update(AcqRel, Acquire, edited);
+    }
+
     /// Puts a halt into the word. Returns the word.
     fn set_word(&self, level: HaltLevel, now: Timestamp) -> u64 {
         let word = self.db.halt_word();
         let set = |old: u64| {
             let since = if old & BITS == 0 { (now / 1_000_000).cast_unsigned() } else { old >> SINCE };
-            let count = old.wrapping_add(1 << 8) & COUNT;
-            Some((old & BITS) | level as u64 | count | (since << SINCE))
+            let halts = old.wrapping_add(1 << 8) & HALTS;
+            Some((old & (BITS | EDITS)) | level as u64 | halts | (since << SINCE))
         };
         // The closure never refuses.
         word.fetch_update(AcqRel, Acquire, set).unwrap_or_default()
@@ -337,8 +361,11 @@ fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
         Ok(seen)
     })?;
     // Whoever halted it meanwhile has counted up, and their halt stays.
-    let cleared = (seen & COUNT).wrapping_add(1 << 8) & COUNT;
-    match word.compare_exchange(seen, cleared, AcqRel, Acquire) {
+    let clear = |now: u64| {
+        let edits = now.wrapping_add(1 << 16) & EDITS;
+        (now & (BITS | HALTS) == seen & (BITS | HALTS)).then_some((now & HALTS) | edits)
+    };
+    match word.fetch_update(AcqRel, Acquire, clear) {
         Ok(_) => core.db.sync_control().map(|()| true),
         Err(_) => Err(core.halted_error()),
     }

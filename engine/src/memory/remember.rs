@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
+use crate::store::salts::{self, Salt};
 use crate::store::{Tx, aliases, names};
 
 use super::core::{Core, after, check_name, check_text, row_error};
@@ -22,12 +23,15 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
     }
     let mut doubles = Doubles::find(core, memories)?;
     core.db.write(core.now(), |tx| {
+        let told = witness::is_wanted(core, tx.conn)?;
+        let salts = salts::draw(if told { memories.len() } else { 0 })?;
         let mut ids = Vec::with_capacity(memories.len());
         let mut added: Vec<(i64, i64)> = Vec::new();
         let mut kept = Vec::with_capacity(memories.len());
         for (row, memory) in memories.iter().enumerate() {
             let (id, namespace) =
-                store(tx, memory, metadata[row].as_deref()).map_err(row_error(row, memories.len()))?;
+                store(tx, memory, metadata[row].as_deref(), salts.get(row).copied())
+                    .map_err(row_error(row, memories.len()))?;
             kept.extend(namespace.map(|namespace| (id, namespace, row)));
             match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
                 Some((_, count)) => *count += 1,
@@ -39,7 +43,7 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
         }
-        witness::remembered(tx, &kept, memories, &metadata)?;
+        witness::remembered(tx, &kept, memories, &metadata, &salts)?;
         Ok(ids)
     })
 }
@@ -75,7 +79,12 @@ fn metadata_text(metadata: &Value) -> Result<Option<String>> {
 }
 
 /// Stores one memory. Returns its id, and its namespace if it was not there before.
-fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i64, Option<i64>)> {
+fn store(
+    tx: &mut Tx<'_>,
+    memory: &Memory,
+    metadata: Option<&str>,
+    salt: Option<Salt>,
+) -> Result<(i64, Option<i64>)> {
     let namespace = names::intern_namespace(tx, &memory.namespace)?;
     if let Some(key) = &memory.key
         && let Some(row) = memories::by_key(tx.conn, namespace, key)?
@@ -83,7 +92,7 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
         if row.status == LIVE && row.expires_at.is_some_and(|at| at <= tx.now) {
             // Its time is over and no seal has swept it yet: the key is free again.
             memories::forget(tx, row)?;
-            return store(tx, memory, metadata);
+            return store(tx, memory, metadata, salt);
         }
         return if is_same(tx, &row, memory, metadata)? {
             Ok((aliases::survivor(tx.conn, row.id)?.unwrap_or(row.id), None))
@@ -104,6 +113,7 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
         content: &memory.content,
         metadata,
         vector: &memory.vector,
+        salt,
     };
     let id = memories::insert(tx, &new)?;
     if let Some(old) = old {
@@ -152,7 +162,7 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
     let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
     core.db.write(core.now(), |tx| {
         let row = current(tx, id)?;
-        let (before, memory) = (witness::before(tx, &row)?, row.id);
+        let (before, memory) = (witness::before(core, tx, &row)?, row.id);
         let amendment = Amendment {
             content: change.content.as_deref(),
             metadata: metadata.as_ref().map(Option::as_deref),
@@ -172,7 +182,7 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
         let row = memories::load(tx.conn, id.0.cast_signed())?;
         match row.filter(|row| row.status != memories::FORGOTTEN) {
             Some(row) => {
-                let (before, namespace, memory) = (witness::before(tx, &row)?, row.namespace, row.id);
+                let (before, namespace, memory) = (witness::before(core, tx, &row)?, row.namespace, row.id);
                 memories::forget(tx, row)?;
                 witness::forgotten(tx, before, namespace, memory).map(|()| true)
             }

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId, ReportId};
 use crate::store::audit::Actor;
 use crate::store::credit::{self, Filed};
-use crate::store::guard;
 use crate::store::reports::{self, About, NewReport};
 use crate::store::{Effect, Ledger, Slip, Tx, is_bound};
 use crate::vector::Metric;
@@ -48,7 +47,7 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
             filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
         }
         let effect = conclude(tx, ledger)?;
-        let guard = guard::load(tx.conn)?;
+        let guard = core.guard(tx.conn)?;
         witness::reported(tx, &guard, reports, &filed)?;
         let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
         Ok((filed, effect, pulled))
@@ -84,7 +83,7 @@ pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
         let mut ledger = Ledger::default();
         let retracted = credit::retract(tx, &mut ledger, id)?;
         if retracted {
-            witness::retracted(tx, id.0)?;
+            witness::retracted(core, tx, id.0)?;
         }
         Ok((retracted, conclude(tx, ledger)?))
     })?;

@@ -1,5 +1,6 @@
 //! What halts a store by itself, and the denials of checks on their way into the audit.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -133,6 +134,8 @@ impl Kept {
 pub(crate) struct Watch {
     denials: Mutex<Denials>,
     actions: Mutex<Actions>,
+    /// The guard row, and the word of the control file it was read under.
+    pub guard: Mutex<Option<(u64, Arc<GuardRow>)>>,
 }
 
 #[derive(Default)]
@@ -174,6 +177,7 @@ impl Store {
             let detail = json!({ "before": before, "after": triggers });
             audit::record(tx, actor, "triggers", 0, 0, &detail).map(|_| ())
         })?;
+        core.guard_changed();
         core.watch.actions.lock().looked = None;
         Ok(())
     }
@@ -268,7 +272,7 @@ pub(crate) fn write_denials(core: &Core) -> Result<()> {
         if more > 0 {
             audit::record(tx, Actor::Engine, "deny", 0, 0, &json!({ "more": more }))?;
         }
-        let row = guard::load(tx.conn)?;
+        let row = core.guard(tx.conn)?;
         let triggers = Triggers::of(&row)?;
         let since = row.resumed_at.max(tx.now - MINUTE);
         let many = guard::denied_since(tx.conn, triggers.denials_per_minute, since)?;

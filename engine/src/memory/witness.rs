@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::error::Result;
@@ -12,18 +13,19 @@ use crate::store::audit::{self, Actor};
 use crate::store::chain::hex;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::salts::{self, Hashed, Salt};
-use crate::store::guard::{self, GuardRow};
+use crate::store::guard::GuardRow;
 use crate::store::{Filed, Tx, names};
 
 use super::audit::AuditLevel;
+use super::core::Core;
 use super::input::{Memory, Report, Subject};
 
 /// Memories named in one entry at most.
 const MOST: usize = 1000;
 
-/// Whether this transaction has to tell what becomes of memories and reports.
-fn is_wanted(tx: &Tx<'_>) -> Result<bool> {
-    guard::load(tx.conn).map(|row| wants(&row))
+/// Whether what becomes of memories and reports has to be told.
+pub(crate) fn is_wanted(core: &Core, conn: &Connection) -> Result<bool> {
+    core.guard(conn).map(|row| wants(&row))
 }
 
 fn wants(row: &GuardRow) -> bool {
@@ -39,16 +41,15 @@ pub(crate) fn remembered(
     kept: &[Kept],
     memories: &[Memory],
     metadata: &[Option<String>],
+    salts: &[Salt],
 ) -> Result<()> {
-    if kept.is_empty() || !is_wanted(tx)? {
+    if kept.is_empty() || salts.is_empty() {
         return Ok(());
     }
-    let salts = salts::draw(kept.len())?;
     let of_one_place = kept.chunk_by(|a, b| a.1 == b.1 && memories[a.2].author == memories[b.2].author);
-    let mut salts = salts.iter();
     for chunk in of_one_place.flat_map(|chunk| chunk.chunks(MOST)) {
         let mut hashes = String::with_capacity(48 * chunk.len());
-        for ((id, _, row), salt) in chunk.iter().zip(&mut salts) {
+        for (id, _, row) in chunk {
             let memory = &memories[*row];
             let hashed = Hashed {
                 content: &memory.content,
@@ -56,8 +57,7 @@ pub(crate) fn remembered(
                 kind: &memory.kind,
                 vector: &memory.vector,
             };
-            salts::give(tx, *id, salt)?;
-            note(&mut hashes, *id, &hashed, salt);
+            note(&mut hashes, *id, &hashed, &salts[*row]);
         }
         let (first, namespace, row) = chunk[0];
         let mut detail = format!("{{\"after\":{{{hashes}}}");
@@ -84,17 +84,24 @@ fn note(text: &mut String, id: i64, hashed: &Hashed<'_>, salt: &Salt) {
 pub(crate) struct Before(Option<String>);
 
 /// Looks at a memory before it is changed or forgotten.
-pub(crate) fn before(tx: &Tx<'_>, row: &MemoryRow) -> Result<Before> {
-    if is_wanted(tx)? { present(tx, row).map(|hash| Before(Some(hash))) } else { Ok(Before(None)) }
+pub(crate) fn before(core: &Core, tx: &Tx<'_>, row: &MemoryRow) -> Result<Before> {
+    if is_wanted(core, tx.conn)? { present(tx, row).map(|hash| Before(Some(hash))) } else { Ok(Before(None)) }
 }
 
 fn present(tx: &Tx<'_>, row: &MemoryRow) -> Result<String> {
-    let salt = salts::of(tx, row.id)?;
+    let salt = match memories::salt(tx.conn, row.id)? {
+        Some(salt) => salt,
+        None => {
+            let salt = salts::draw(1)?[0];
+            memories::give_salt(tx, row.id, salt)?;
+            salt
+        }
+    };
     present_hash(tx.conn, row, &salt)
 }
 
 /// The hash of a memory as it is stored.
-pub(crate) fn present_hash(conn: &rusqlite::Connection, row: &MemoryRow, salt: &Salt) -> Result<String> {
+pub(crate) fn present_hash(conn: &Connection, row: &MemoryRow, salt: &Salt) -> Result<String> {
     let (content, metadata, _) = memories::payload(conn, row.id)?.unwrap_or_default();
     let vector = memories::vector(conn, row.id)?.unwrap_or_default();
     let kind = names::kind_name(conn, row.kind)?;
@@ -177,8 +184,8 @@ fn told_hash(hash: &mut blake3::Hasher, id: i64, report: &Report) {
 }
 
 /// A report was taken back.
-pub(crate) fn retracted(tx: &Tx<'_>, report: u64) -> Result<()> {
-    if is_wanted(tx)? {
+pub(crate) fn retracted(core: &Core, tx: &Tx<'_>, report: u64) -> Result<()> {
+    if is_wanted(core, tx.conn)? {
         audit::record(tx, Actor::Owner, "retract", 0, 0, &json!({ "report": report }))?;
     }
     Ok(())

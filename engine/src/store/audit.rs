@@ -54,6 +54,9 @@ pub(crate) struct AuditRow {
 }
 
 const COLUMNS: &str = "id, at, actor, op, namespace, ref, detail, checksum, hash";
+/// What is looked for by memory: decisions.
+pub(super) const INDEXES: &str = "DROP INDEX audit_ref;
+ CREATE INDEX audit_decided ON audit(ref) WHERE ref <> 0 AND op NOT IN ('remember', 'update', 'forget')";
 /// Entries after one, oldest first.
 pub(super) const FROM_THE_FIRST: &str =
     "SELECT id, at, actor, op, namespace, ref, detail, checksum, hash FROM audit WHERE id > ?1 ORDER BY id";
@@ -164,8 +167,11 @@ fn stored(conn: &Connection, after: i64, limit: i64) -> Result<Vec<Stored>> {
 
 /// When this was first done to a memory from a time on.
 pub(super) fn first_since(conn: &Connection, op: &str, reference: i64, from: i64) -> Result<Option<i64>> {
-    conn.prepare_cached("SELECT min(at) FROM audit WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND at >= ?3")
-        .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
+    conn.prepare_cached(
+        "SELECT min(at) FROM audit INDEXED BY audit_decided
+         WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND op NOT IN ('remember', 'update', 'forget') AND at >= ?3",
+    )
+    .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
         .map_err(sql)
 }
 

@@ -5,7 +5,8 @@
 //! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
 //!   superseded, 2 forgotten, 3 merged into another. `vector_seq` is the change that set its vector; `shuffle` a hash of
 //!   its id, by which samples are drawn.
-//! - `payloads` (zstd), `vectors` (f32, little-endian): gone when a memory is forgotten.
+//! - `payloads` (zstd, with the salt of the memory's hashes in `audit`), `vectors` (f32, little-endian): gone
+//!   when a memory is forgotten.
 //! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
 //! - `situations`: query vectors of reported recalls, each once.
@@ -18,7 +19,6 @@
 //! - `half_lives`: kinds whose evidence fades, or may.
 //! - `audit`: what was done and decided; entries are numbered without gaps, never change, and each has a hash
 //!   over itself and the one before.
-//! - `salts`: what the hashes of memories in `audit` are keyed with; gone when a memory is forgotten.
 //! - `guard`: one row: whether the store is halted, and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
@@ -154,7 +154,9 @@ const STEPS: &[&[&str]] = &[&[
 ], &[
     // Version 3.
     super::chain::COLUMN,
-    super::salts::TABLE,
+    super::salts::COLUMN,
+    // What happens to every memory is in no index.
+    super::audit::INDEXES,
     super::guard::TABLE,
     super::authorities::TABLES,
     super::heads::TABLES,
