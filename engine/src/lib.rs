@@ -33,6 +33,7 @@ mod memory;
 mod outcome;
 mod rank;
 mod sabotage;
+mod screen;
 mod segment;
 mod store;
 mod vector;
@@ -45,4 +46,5 @@ pub use memory::*;
 pub use outcome::{
     Calibration, CalibrationBin, Evidence, Figures, HalfLife, Precedent, Rate, StandingState, Uplift, Verdict,
 };
+pub use screen::{Secret, SecretKind, find_secrets};
 pub use vector::Metric;
