@@ -16,6 +16,7 @@ use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
+use super::gate::{Hook, SecretAction};
 use super::seal::Tally;
 use super::triggers::Watch;
 use super::view::View;
@@ -62,6 +63,8 @@ pub(crate) struct Settings {
     pub seal_at: usize,
     pub threads: usize,
     pub build: BuildParams,
+    pub secrets: SecretAction,
+    pub hook: Option<Arc<dyn Hook>>,
     /// The key that the authorities of the store have to begin with.
     pub authority_key: Option<PublicKey>,
 }
@@ -216,7 +219,11 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
 /// full disk is nobody's.
 pub(crate) fn row_error(row: usize, rows: usize) -> impl Fn(Error) -> Error {
     move |error| match error {
-        at_fault if (100..300).contains(&(at_fault.code() as i32)) && rows > 1 => {
+        at_fault
+            if rows > 1
+                && ((100..300).contains(&(at_fault.code() as i32))
+                    || matches!(at_fault, Error::Refused { .. })) =>
+        {
             Error::Row { row, source: Box::new(at_fault) }
         }
         other => other,

@@ -10,6 +10,7 @@ mod distil;
 mod doubles;
 mod figures;
 mod files;
+mod gate;
 mod govern;
 mod half_life;
 mod halt;
@@ -19,6 +20,7 @@ mod inspect;
 mod keeper;
 mod open;
 mod options;
+mod origin;
 mod output;
 mod partition;
 mod points;
@@ -41,10 +43,12 @@ pub use audit::{AuditFault, AuditLevel, AuditVerification};
 pub use authority::{Authority, AuthorityKeys};
 pub use distil::Merge;
 pub use figures::Window;
+pub use gate::{Hook, Incoming, Ruling, SecretAction};
 pub use halt::{Halt, HaltLevel};
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
+pub use origin::{Flag, Provenance, Source};
 pub use output::{
     AuditEntry, Hit, Namespace, Recall, Record, ReportReply, ReportStatus, Stats, Verification, Warning,
 };

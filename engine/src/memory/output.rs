@@ -7,6 +7,8 @@ use crate::id::{MemoryId, ReceiptId, ReportId};
 use crate::outcome::{Calibration, Evidence, StandingState};
 use crate::vector::Metric;
 
+use super::origin::Provenance;
+
 /// The answer to a [`Query`](crate::Query).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -53,6 +55,8 @@ pub struct Hit {
     pub content: Option<String>,
     /// Its metadata, if the query asked for contents; null if it has none.
     pub metadata: Option<Value>,
+    /// Where it comes from and how far that is trusted, if the query asked for contents.
+    pub provenance: Option<Provenance>,
 }
 
 impl Hit {
@@ -126,6 +130,8 @@ pub struct Record {
     pub superseded_by: Option<MemoryId>,
     /// The memory that stands for it since it was merged ([`Store::distil`](crate::Store::distil)).
     pub merged_into: Option<MemoryId>,
+    /// Where it comes from, and how far that is trusted.
+    pub provenance: Provenance,
 }
 
 /// What became of a report.

@@ -12,15 +12,22 @@ use crate::store::{Tx, aliases, names};
 use super::core::{Core, after, check_name, check_text, row_error};
 use super::doubles::Doubles;
 use super::input::{Memory, Update};
-use super::witness;
+use super::{gate, origin, witness};
 
 /// Stores memories: all of them or none.
-pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>> {
+pub(crate) fn remember(core: &Core, mut memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
     core.writable()?;
-    let mut metadata = Vec::with_capacity(memories.len());
-    for (row, memory) in memories.iter().enumerate() {
-        metadata.push(check(core, memory).map_err(row_error(row, memories.len()))?);
+    let rows = memories.len();
+    let mut metadata = Vec::with_capacity(rows);
+    for (row, memory) in memories.iter_mut().enumerate() {
+        let checked = check(core, memory).and_then(|()| {
+            gate::admit(core, memory)?;
+            check_text("content", &memory.content)?;
+            metadata_text(&memory.metadata)
+        });
+        metadata.push(checked.map_err(row_error(row, rows))?);
     }
+    let memories = &memories[..];
     let mut doubles = Doubles::find(core, memories)?;
     core.db.write(core.now(), |tx| {
         let told = witness::is_wanted(core, tx.conn)?;
@@ -48,8 +55,8 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
     })
 }
 
-/// Checks what can be checked without the database; returns the metadata as text.
-fn check(core: &Core, memory: &Memory) -> Result<Option<String>> {
+/// Checks what can be checked without the database.
+fn check(core: &Core, memory: &Memory) -> Result<()> {
     core.prepare(&memory.vector)?;
     check_text("content", &memory.content)?;
     check_name("namespace", &memory.namespace)?;
@@ -60,7 +67,8 @@ fn check(core: &Core, memory: &Memory) -> Result<Option<String>> {
     if let Some(key) = &memory.key {
         check_name("key", key)?;
     }
-    metadata_text(&memory.metadata)
+    origin::check(memory)?;
+    metadata_text(&memory.metadata).map(|_| ())
 }
 
 fn metadata_text(metadata: &Value) -> Result<Option<String>> {
@@ -116,6 +124,7 @@ fn store(
         salt,
     };
     let id = memories::insert(tx, &new)?;
+    origin::keep(tx, id, memory)?;
     if let Some(old) = old {
         memories::supersede(tx, old, id)?;
     }
@@ -148,7 +157,7 @@ fn is_same(tx: &Tx<'_>, row: &MemoryRow, memory: &Memory, metadata: Option<&str>
 }
 
 /// Changes a stored memory.
-pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
+pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()> {
     core.writable()?;
     if let Some(vector) = &change.vector {
         core.prepare(vector)?;
@@ -159,6 +168,9 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
     if let Some(kind) = &change.kind {
         check_name("kind", kind)?;
     }
+    change.metadata.as_ref().map(metadata_text).transpose()?;
+    let texts = change.content.is_some() || change.metadata.is_some();
+    let (flags, tags) = gate::admit_texts(core, &mut change.content, &mut change.metadata)?;
     let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
     core.db.write(core.now(), |tx| {
         let row = current(tx, id)?;
@@ -171,6 +183,9 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
             vector: change.vector.as_deref(),
         };
         memories::amend(tx, row, &amendment)?;
+        if texts {
+            origin::reflag(tx, memory, flags, &tags)?;
+        }
         witness::updated(tx, before, memory)
     })
 }

@@ -89,19 +89,17 @@ impl Store {
 
     /// Stores several memories in one transaction: all of them, or none and an error that names
     /// the row. Returns their ids in the same order.
-    #[allow(clippy::needless_pass_by_value, reason = "memories are handed over, as in `remember`")]
     pub fn remember_many(&self, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
         self.core.enter()?;
-        let ids = remember::remember(&self.core, &memories)?;
+        let ids = remember::remember(&self.core, memories)?;
         self.seal_if_due();
         Ok(ids)
     }
 
     /// Changes a stored memory; what the change does not name stays, and so does the evidence.
-    #[allow(clippy::needless_pass_by_value, reason = "a change is handed over, as in `remember`")]
     pub fn update(&self, id: MemoryId, change: Update) -> Result<()> {
         self.core.enter()?;
-        remember::update(&self.core, id, &change)?;
+        remember::update(&self.core, id, change)?;
         self.seal_if_due();
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(crate) fn remembered(
     if kept.is_empty() || salts.is_empty() {
         return Ok(());
     }
-    let of_one_place = kept.chunk_by(|a, b| a.1 == b.1 && memories[a.2].author == memories[b.2].author);
+    let of_one_place = kept.chunk_by(|a, b| a.1 == b.1 && memories[a.2].author == memories[b.2].author && memories[a.2].source == memories[b.2].source);
     for chunk in of_one_place.flat_map(|chunk| chunk.chunks(MOST)) {
         let mut hashes = String::with_capacity(48 * chunk.len());
         for (id, _, row) in chunk {
@@ -64,6 +64,9 @@ pub(crate) fn remembered(
         if let Some(author) = &memories[row].author {
             // Texts and numbers always fit JSON, and writing to a text cannot fail.
             let _ = write!(detail, ",\"author\":{}", json!(author));
+        }
+        if let Some(source) = memories[row].source {
+            let _ = write!(detail, ",\"source\":\"{}\"", source.as_str());
         }
         if let ([_], Some(old)) = (chunk, memories[row].supersedes) {
             let _ = write!(detail, ",\"supersedes\":{old}");

@@ -20,7 +20,7 @@ const fn detector(kind: SecretKind, form: &'static str, good: fn(&str) -> bool) 
     Detector { kind, form, good }
 }
 
-const DETECTORS: [Detector; 16] = [
+const DETECTORS: [Detector; 17] = [
     detector(
         SecretKind::PrivateKey,
         r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----",
@@ -44,8 +44,13 @@ const DETECTORS: [Detector; 16] = [
     detector(SecretKind::StripeKey, r"(?-u:\b)[rs]k_live_[0-9A-Za-z]{16,}(?-u:\b)", is_mixed),
     detector(
         SecretKind::ModelKey,
-        r"(?-u:\b)(?:sk-(?:proj-|svcacct-|ant-[a-z0-9]{2,8}-)?[A-Za-z0-9_-]{24,}|hf_[A-Za-z0-9]{30,40}(?-u:\b)|npm_[A-Za-z0-9]{36}(?-u:\b))",
+        r"(?-u:\b)(?:sk-(?:proj-|svcacct-|ant-[a-z0-9]{2,8}-)?[A-Za-z0-9_-]{24,})",
         is_mixed,
+    ),
+    detector(
+        SecretKind::ModelKey,
+        r"(?-u:\b)(?:hf_[A-Za-z0-9]{30,40}|npm_[A-Za-z0-9]{36})(?-u:\b)",
+        is_no_example,
     ),
     detector(
         SecretKind::Jwt,
@@ -176,7 +181,8 @@ fn armour_end(text: &str, from: usize) -> usize {
     from + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
 }
 
-/// Runs of characters that keys are made of, long enough for one. What follows `base64,` is a file.
+/// Runs of characters that keys are made of, long enough for one; but for what is written in base64 to be shown:
+/// files, digests, and public keys and certificates in armour.
 fn words(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'=');
     let bytes = text.as_bytes();
@@ -189,7 +195,13 @@ fn words(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
             }
             let end = at;
             at += 1;
-            if end - start >= 32 && !text[..start].ends_with("base64,") {
+            let before = &text[..start];
+            let digest = ["sha256-", "sha384-", "sha512-"].iter().any(|name| text[start..end].starts_with(name));
+            let shown = || {
+                let armour = before.rfind("-----BEGIN ").map_or("", |at| &before[at..]);
+                armour.starts_with("-----BEGIN CERT") || armour.starts_with("-----BEGIN PUBLIC")
+            };
+            if end - start >= 32 && !digest && !before.ends_with("base64,") && !shown() {
                 return Some(start..end);
             }
         }

@@ -318,6 +318,7 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
         "DELETE FROM payloads WHERE memory = ?1",
         "DELETE FROM vectors WHERE memory = ?1",
         "DELETE FROM standings WHERE memory = ?1",
+        "DELETE FROM origins WHERE memory = ?1",
     ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }

@@ -26,6 +26,7 @@ mod ledger;
 pub(crate) mod lots;
 pub(crate) mod memories;
 pub(crate) mod names;
+pub(crate) mod origins;
 mod payload;
 pub(crate) mod policies;
 pub(crate) mod principals;

@@ -19,6 +19,7 @@
 //! - `half_lives`: kinds whose evidence fades, or may.
 //! - `audit`: what was done and decided; entries are numbered without gaps, never change, and each has a hash
 //!   over itself and the one before.
+//! - `origins`: where memories come from, and what was noticed when they came.
 //! - `guard`: one row: whether the store is halted, and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
@@ -158,6 +159,7 @@ const STEPS: &[&[&str]] = &[&[
     // What happens to every memory is in no index.
     super::audit::INDEXES,
     super::guard::TABLE,
+    super::origins::TABLE,
     super::authorities::TABLES,
     super::heads::TABLES,
 ]];
