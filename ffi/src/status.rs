@@ -60,6 +60,10 @@ pub enum wisen_status {
     WISEN_NEWER_SCHEMA = 402,
     /// The store is damaged.
     WISEN_CORRUPT = 403,
+    /// The store is halted, and the call is one that the halt forbids.
+    WISEN_HALTED = 501,
+    /// A memory was not let in, by the hook or because of a secret in it.
+    WISEN_REFUSED = 502,
     /// A defect of Wisen itself.
     WISEN_INTERNAL = 901,
     /// A defect of Wisen itself that stopped a call half-way: the handle it was made on answers
@@ -69,7 +73,7 @@ pub enum wisen_status {
 
 use wisen_status as S;
 
-const NAMES: [(wisen_status, &std::ffi::CStr); 27] = [
+const NAMES: [(wisen_status, &std::ffi::CStr); 29] = [
     (S::WISEN_OK, c"WISEN_OK"),
     (S::WISEN_INVALID_ARGUMENT, c"WISEN_INVALID_ARGUMENT"),
     (S::WISEN_WRONG_DIMENSION, c"WISEN_WRONG_DIMENSION"),
@@ -95,6 +99,8 @@ const NAMES: [(wisen_status, &std::ffi::CStr); 27] = [
     (S::WISEN_NOT_A_STORE, c"WISEN_NOT_A_STORE"),
     (S::WISEN_NEWER_SCHEMA, c"WISEN_NEWER_SCHEMA"),
     (S::WISEN_CORRUPT, c"WISEN_CORRUPT"),
+    (S::WISEN_HALTED, c"WISEN_HALTED"),
+    (S::WISEN_REFUSED, c"WISEN_REFUSED"),
     (S::WISEN_INTERNAL, c"WISEN_INTERNAL"),
     (S::WISEN_PANIC, c"WISEN_PANIC"),
 ];

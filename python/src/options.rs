@@ -1,10 +1,13 @@
 //! `wisen.open`.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
-use wisen::{Durability, Metric, Options};
+use wisen::{Durability, Incoming, Metric, Options, SecretAction};
 
 use crate::convert::{self, Arg, Given, count, flag, optional_text, seconds, word};
 use crate::errors::call;
+use crate::guard;
 use crate::store::Store;
 
 /// Open the store in the directory `path`, or create it.
@@ -30,6 +33,11 @@ use crate::store::Store;
 ///         graph. None: the engine's default (1024).
 ///     seal_at: Vectors that may wait before a segment is built in the background. None: the
 ///         engine's default (2048).
+///     secrets: What happens to keys, tokens and passwords in what is remembered: "allow", "tag", "redact" or
+///         "refuse".
+///     hook: A callable that looks at every memory that this handle remembers or changes: it gets a dict with
+///         content, metadata, namespace, kind, author and source, and returns None (let it in), a str (store this
+///         text instead) or a `Ruling`. If it raises, the memory is refused with `RefusedError`.
 ///
 /// Raises:
 ///     InvalidArgumentError: An argument is outside its range.
@@ -41,9 +49,11 @@ use crate::store::Store;
 #[pyfunction]
 #[pyo3(
     signature = (path, dimension=None, *, metric=None, model=None, durability=None, read_only=None,
-                 busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None),
+                 busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None,
+                 secrets=None, hook=None),
     text_signature = "(path, dimension=None, *, metric=None, model=None, durability='normal', \
-        read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None)"
+        read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None, \
+        secrets='redact', hook=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
@@ -59,6 +69,8 @@ pub(crate) fn open(
     width: Given<'_, '_>,
     scan_below: Given<'_, '_>,
     seal_at: Given<'_, '_>,
+    secrets: Given<'_, '_>,
+    hook: Given<'_, '_>,
 ) -> PyResult<Store> {
     let path = convert::path(path, "path")?;
     let number = |value: Given<'_, '_>, what| value.map(|v| count(v, Arg::new(what))).transpose();
@@ -86,6 +98,16 @@ pub(crate) fn open(
     }
     if let Some(vectors) = number(seal_at, "seal_at")? {
         options = options.seal_at(vectors);
+    }
+    if let Some(action) = secrets {
+        options = options.secrets(word(action, "secrets", SecretAction::parse, "allow, tag, redact, refuse")?);
+    }
+    if let Some(hook) = hook {
+        if !hook.is_callable() {
+            return Err(Arg::new("hook").type_error("a callable", hook));
+        }
+        let hook = hook.clone().unbind();
+        options = options.hook(Arc::new(move |memory: &Incoming<'_>| guard::ask(&hook, memory)));
     }
     if let Some(read_only) = read_only {
         options = options.read_only(flag(read_only, Arg::new("read_only"))?);

@@ -5,6 +5,7 @@ use pyo3::types::{PyIterator, PyTuple};
 use wisen::MemoryId;
 
 use crate::errors::call;
+use crate::guard::Provenance;
 use crate::govern::Warning;
 use crate::metadata::to_py;
 use crate::record::python_bool;
@@ -172,6 +173,12 @@ impl Hit {
     #[getter]
     fn propensity(&self) -> f64 {
         self.0.propensity
+    }
+
+    /// Where it comes from, and how far that is trusted; None if the recall was made without content=True.
+    #[getter]
+    fn provenance(&self) -> Option<Provenance> {
+        self.0.provenance.clone().map(Provenance)
     }
 
     /// Its text; None if the recall was made without content=True.

@@ -1,7 +1,10 @@
-//! The program `wisen`: a demo, and two looks into a store.
+//! The program `wisen`: a demo, looks into a store, and what its owner decides.
 
+mod audit;
 mod demo;
+mod halt;
 mod info;
+mod review;
 mod text;
 mod verify;
 
@@ -24,12 +27,18 @@ enum Command {
     Demo(demo::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Halt(halt::HaltArgs),
+    Resume(halt::ResumeArgs),
+    Audit(audit::Args),
+    Review(review::Args),
 }
 
 const AFTER_HELP: &str = "Examples:
   wisen demo                      watch recall get better from reports, in under a minute
   wisen info wisen-demo/store     what is in a store
   wisen verify wisen-demo/store   whether it is whole
+  wisen halt STORE --reason WHY   stop every process that uses a store
+  wisen audit anchor STORE        what to keep elsewhere, to notice tampering
 
 Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.";
 
@@ -38,6 +47,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Info(args) => info::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(&args),
+        Command::Halt(args) => halt::halt(&args).map(|()| ExitCode::SUCCESS),
+        Command::Resume(args) => halt::resume(&args).map(|()| ExitCode::SUCCESS),
+        Command::Audit(args) => audit::run(&args),
+        Command::Review(args) => review::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wisen: {error:#}");

@@ -1,10 +1,11 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
-//! trusting, governing, browsing, measuring; what
+//! trusting, governing, guarding, browsing, measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
 mod govern;
+mod guard;
 mod handle;
 mod measure;
 mod tell;
