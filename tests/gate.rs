@@ -43,7 +43,8 @@ fn a_secret_never_reaches_the_disk() {
     let place = Place::new();
     let store = place.open(Options::new(4));
     let mut ids = Vec::new();
-    let planted: Vec<_> = plant::planted(9, 22).into_iter().filter(|p| p.form != "token of no known form").collect();
+    let planted: Vec<_> =
+        plant::planted(9, 22).into_iter().filter(|p| p.form != "token of no known form").collect();
     for planted in &planted {
         let memory = Memory::new(planted.text.clone(), V).metadata(json!({ "log": [planted.text], "n": 1 }));
         ids.push(store.remember(memory).unwrap());
@@ -121,7 +122,10 @@ fn a_hook_decides_what_is_let_in() {
     let store = open(|options| options.hook(Arc::new(hook)));
     let id = store.remember(Memory::new("Bob called", V)).unwrap();
     let record = store.get(id).unwrap().unwrap();
-    assert_eq!((record.content.as_str(), &record.provenance.tags[..]), ("[name] called", &["personal".to_owned()][..]));
+    assert_eq!(
+        (record.content.as_str(), &record.provenance.tags[..]),
+        ("[name] called", &["personal".to_owned()][..])
+    );
     let web = store.remember(Memory::new("a page", V).source(Source::Web)).unwrap();
     assert_eq!(store.get(web).unwrap().unwrap().provenance.tags, ["from outside"]);
     for (text, why) in [("poison", "it is poison"), ("crash", "the hook is broken"), ("many", "tags")] {

@@ -4,9 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use wisen::{
-    ErrorCode, HaltLevel, Memory, MemoryId, Options, Outcome, Policy, Query, Report, Store, Update,
-};
+use wisen::{ErrorCode, HaltLevel, Memory, MemoryId, Options, Outcome, Policy, Query, Report, Store, Update};
 use wisen_tests::{Place, assert_sound, child, fill, vectors};
 
 const DIM: usize = 8;
@@ -279,7 +277,8 @@ fn an_authority_alone_resumes() {
     // Also with an unsigned resumption in the audit, and a row that fits it.
     let open = || place.open(Options::existing());
     let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
-    let unsigned = "UPDATE guard SET level = 0, resumed_at = since + 1, signer = NULL, signature = NULL, by = 'owner'";
+    let unsigned =
+        "UPDATE guard SET level = 0, resumed_at = since + 1, signer = NULL, signature = NULL, by = 'owner'";
     conn.execute_batch(unsigned).unwrap();
     conn.execute_batch("UPDATE audit SET op = 'resume' WHERE id = (SELECT max(id) FROM audit)").unwrap();
     right_checksum(&conn);
@@ -348,7 +347,8 @@ fn triggers_halt() {
     drop(other);
     // Turned off by hand, with a sound checksum: that is a fault.
     let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
-    conn.execute_batch("UPDATE guard SET triggers = replace(triggers, '\"repeats\":9', '\"repeats\":0')").unwrap();
+    conn.execute_batch("UPDATE guard SET triggers = replace(triggers, '\"repeats\":9', '\"repeats\":0')")
+        .unwrap();
     right_checksum(&conn);
     drop(conn);
     let store = place.open(Options::existing());

@@ -125,8 +125,7 @@ fn a_memory_goes_through_its_states() {
         }
         assert_eq!(shows(&store, bad), ends_well);
         assert_eq!(shows(&other, bad), ends_well);
-        let ops: Vec<String> =
-            decisions(&store, 1, 100).into_iter().map(|entry| entry.op).collect();
+        let ops: Vec<String> = decisions(&store, 1, 100).into_iter().map(|entry| entry.op).collect();
         assert_eq!(ops, ["quarantine", "probation", if ends_well { "reinstate" } else { "retire" }]);
         let entry = decisions(&store, 1, 1).remove(0);
         assert_eq!((entry.memory, entry.actor.as_str()), (Some(bad), "engine"));

@@ -40,10 +40,53 @@ fn base64(rng: &mut Rng, length: usize) -> String {
 }
 
 const WORDS: [&str; 48] = [
-    "the", "queue", "worker", "restart", "deploy", "database", "timeout", "token", "password", "secret", "rotate",
-    "key", "service", "build", "fails", "when", "disk", "full", "cache", "clear", "user", "asked", "for", "refund",
-    "order", "shipped", "agent", "tool", "call", "returned", "error", "retry", "after", "minutes", "log", "shows",
-    "connection", "reset", "config", "in", "folder", "please", "remember", "this", "customer", "prefers", "email",
+    "the",
+    "queue",
+    "worker",
+    "restart",
+    "deploy",
+    "database",
+    "timeout",
+    "token",
+    "password",
+    "secret",
+    "rotate",
+    "key",
+    "service",
+    "build",
+    "fails",
+    "when",
+    "disk",
+    "full",
+    "cache",
+    "clear",
+    "user",
+    "asked",
+    "for",
+    "refund",
+    "order",
+    "shipped",
+    "agent",
+    "tool",
+    "call",
+    "returned",
+    "error",
+    "retry",
+    "after",
+    "minutes",
+    "log",
+    "shows",
+    "connection",
+    "reset",
+    "config",
+    "in",
+    "folder",
+    "please",
+    "remember",
+    "this",
+    "customer",
+    "prefers",
+    "email",
     "invoice",
 ];
 
@@ -94,7 +137,12 @@ fn plant(rng: &mut Rng, i: usize) -> Planted {
             ("Slack bot token", format!("xoxb-{a}-{b}-{}", alnum(rng, 24)), |s| format!("({s})"))
         }
         8 => {
-            let hook = format!("T{}/B{}/{}", of(rng, 8, &[UPPER, DIGITS]), of(rng, 8, &[UPPER, DIGITS]), alnum(rng, 24));
+            let hook = format!(
+                "T{}/B{}/{}",
+                of(rng, 8, &[UPPER, DIGITS]),
+                of(rng, 8, &[UPPER, DIGITS]),
+                alnum(rng, 24)
+            );
             ("Slack webhook", hook, |s| format!("post to https://hooks.slack.com/services/{s}"))
         }
         9 => {
@@ -104,13 +152,19 @@ fn plant(rng: &mut Rng, i: usize) -> Planted {
         10 => ("Google key", format!("AIza{}", url64(rng, 35)), |s| format!("maps?key={s}&v=3")),
         11 => ("Stripe key", format!("sk_live_{}", alnum(rng, 24)), |s| format!("stripe.api_key = '{s}'")),
         12 => ("Stripe restricted key", format!("rk_live_{}", alnum(rng, 99)), |s| s.to_owned()),
-        13 => ("bearer token", url64(rng, 40), |s| format!("curl -H 'Authorization: Bearer {s}' https://x.test")),
+        13 => ("bearer token", url64(rng, 40), |s| {
+            format!("curl -H 'Authorization: Bearer {s}' https://x.test")
+        }),
         14 => ("bearer token in hex", hex(rng, 40), |s| format!("authorization: bearer {s}")),
         15 => ("Postgres DSN", alnum(rng, 14), |s| format!("postgres://app:{s}@db.internal:5432/app")),
         16 => ("Redis DSN", hex(rng, 32), |s| format!("redis://:{s}@cache:6379/0")),
-        17 => ("MongoDB DSN", of(rng, 12, &[LOWER, DIGITS]), |s| format!("mongodb+srv://svc:{s}@c0.ab1cd.mongodb.net")),
+        17 => ("MongoDB DSN", of(rng, 12, &[LOWER, DIGITS]), |s| {
+            format!("mongodb+srv://svc:{s}@c0.ab1cd.mongodb.net")
+        }),
         18 => ("OpenAI key", format!("sk-proj-{}", url64(rng, 64)), |s| format!("OPENAI_API_KEY={s}")),
-        19 => ("Hugging Face token", format!("hf_{}", of(rng, 34, &[UPPER, LOWER])), |s| format!("login with {s}")),
+        19 => ("Hugging Face token", format!("hf_{}", of(rng, 34, &[UPPER, LOWER])), |s| {
+            format!("login with {s}")
+        }),
         20 => ("assigned password", password(rng), |s| format!("DB_PASSWORD={s}")),
         21 => ("assigned key", hex(rng, 32), |s| format!("api_key: \"{s}\"")),
         22 => ("password in a sentence", password(rng), |s| format!("the password is {s} for now")),

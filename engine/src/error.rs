@@ -212,7 +212,9 @@ pub enum Error {
         what: String,
     },
     /// The store was halted, and the call is one that the halt forbids.
-    #[error("the store is halted ({level}) since {since} by {by}: {reason}; it goes on when it is resumed (`resume`, signed by an authority if the store has any)")]
+    #[error(
+        "the store is halted ({level}) since {since} by {by}: {reason}; it goes on when it is resumed (`resume`, signed by an authority if the store has any)"
+    )]
     Halted {
         /// How much is halted: `"no_writes"`, `"no_recalls"`, `"no_memory"` or `"deny_all"`.
         level: &'static str,

@@ -176,7 +176,8 @@ pub(crate) fn ask(hook: &crate::raw::Callback, memory: &Incoming<'_>) -> Ruling 
         reserved: 0,
     };
     let given = hook.ask(&seen);
-    let read = |what, text: wisen_text| In(text.data).text(what, text.size).map(|text| text.map(str::to_owned));
+    let read =
+        |what, text: wisen_text| In(text.data).text(what, text.size).map(|text| text.map(str::to_owned));
     let read = || -> Result<Ruling, Fault> {
         let mut ruling = match read("content", given.content)? {
             Some(content) => Ruling::redact(content),

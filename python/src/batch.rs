@@ -112,7 +112,9 @@ fn describe(
     }
     if let Some(source) = details.source {
         let word = text(source, arg("source"))?;
-        let unknown = || arg("source").invalid(source.py(), format!("{word:?} is none of human, tool, web, agent, import"));
+        let unknown = || {
+            arg("source").invalid(source.py(), format!("{word:?} is none of human, tool, web, agent, import"))
+        };
         memory = memory.source(Source::parse(&word).ok_or_else(unknown)?);
     }
     if let Some(origin) = details.origin {

@@ -100,7 +100,8 @@ pub(crate) fn open(
         options = options.seal_at(vectors);
     }
     if let Some(action) = secrets {
-        options = options.secrets(word(action, "secrets", SecretAction::parse, "allow, tag, redact, refuse")?);
+        options =
+            options.secrets(word(action, "secrets", SecretAction::parse, "allow, tag, redact, refuse")?);
     }
     if let Some(hook) = hook {
         if !hook.is_callable() {

@@ -5,8 +5,8 @@ use pyo3::types::{PyIterator, PyTuple};
 use wisen::MemoryId;
 
 use crate::errors::call;
-use crate::guard::Provenance;
 use crate::govern::Warning;
+use crate::guard::Provenance;
 use crate::metadata::to_py;
 use crate::record::python_bool;
 

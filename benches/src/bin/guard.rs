@@ -76,7 +76,10 @@ fn main() -> Result<()> {
             Box::new(|arm, i| {
                 let recall = arm.store.recall(&Query::new(vectors[i * 17 % 4096].clone()).k(5))?;
                 let receipt = recall.receipt.ok_or_else(|| anyhow::anyhow!("no receipt"))?;
-                Ok(arm.store.report(&Report::on(receipt, outcome(i)).used(recall.hits[i % 5].id)).map(drop)?)
+                Ok(arm
+                    .store
+                    .report(&Report::on(receipt, outcome(i)).used(recall.hits[i % 5].id))
+                    .map(drop)?)
             }),
         ),
         (

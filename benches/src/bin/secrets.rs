@@ -52,9 +52,22 @@ fn main() -> Result<()> {
     let mut all = [0; 3];
     for (form, counts) in &forms {
         all.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        println!("{form:28} {:>8} {:>9} {:>8} {:>8.3}", counts[0], counts[1], counts[2], share(counts[1] + counts[2], counts[0]));
+        println!(
+            "{form:28} {:>8} {:>9} {:>8} {:>8.3}",
+            counts[0],
+            counts[1],
+            counts[2],
+            share(counts[1] + counts[2], counts[0])
+        );
     }
-    println!("{:28} {:>8} {:>9} {:>8} {:>8.3}", "all", all[0], all[1], all[2], share(all[1] + all[2], all[0]));
+    println!(
+        "{:28} {:>8} {:>9} {:>8} {:>8.3}",
+        "all",
+        all[0],
+        all[1],
+        all[2],
+        share(all[1] + all[2], all[0])
+    );
     let (mut redacted, mut flagged) = (0, 0);
     for text in plant::harmless(args.seed + 1, args.harmless) {
         let found = find_secrets(&text);
@@ -62,7 +75,10 @@ fn main() -> Result<()> {
         redacted += usize::from(known);
         flagged += usize::from(!known && !found.is_empty());
         if args.show && !found.is_empty() {
-            println!("{:?} in {text}", found.iter().map(|s| (s.kind.as_str(), &text[s.range.clone()])).collect::<Vec<_>>());
+            println!(
+                "{:?} in {text}",
+                found.iter().map(|s| (s.kind.as_str(), &text[s.range.clone()])).collect::<Vec<_>>()
+            );
         }
     }
     println!("harmless: {} notes, {redacted} redacted, {flagged} flagged", args.harmless);

@@ -10,9 +10,11 @@ use crate::text::time;
 
 /// Halt a store: every call of every process that begins afterwards is refused, until it is resumed.
 #[derive(clap::Args)]
-#[command(after_help = "Levels: no_writes, no_recalls, no_memory (neither), deny_all (also every check denies).\n\
+#[command(
+    after_help = "Levels: no_writes, no_recalls, no_memory (neither), deny_all (also every check denies).\n\
     Halts add up; without --reason the halt in force is shown.\n\n\
-    Examples:\n  wisen halt STORE --reason 'it deletes the wrong rows'\n  wisen halt STORE --level no_writes --reason audit\n  wisen halt STORE")]
+    Examples:\n  wisen halt STORE --reason 'it deletes the wrong rows'\n  wisen halt STORE --level no_writes --reason audit\n  wisen halt STORE"
+)]
 pub struct HaltArgs {
     /// Folder of the store
     path: PathBuf,
@@ -26,9 +28,11 @@ pub struct HaltArgs {
 
 /// Let a halted store go on.
 #[derive(clap::Args)]
-#[command(after_help = "A store that has an authority asks for its secret key, from a file or from the environment\n\
+#[command(
+    after_help = "A store that has an authority asks for its secret key, from a file or from the environment\n\
     variable WISEN_SECRET_KEY.\n\n\
-    Examples:\n  wisen resume STORE --reason 'the tool is mended'\n  wisen resume STORE --reason mended --key-file ann.key")]
+    Examples:\n  wisen resume STORE --reason 'the tool is mended'\n  wisen resume STORE --reason mended --key-file ann.key"
+)]
 pub struct ResumeArgs {
     /// Folder of the store
     path: PathBuf,
@@ -66,8 +70,15 @@ pub fn halt(args: &HaltArgs) -> Result<()> {
 }
 
 fn shown(halt: &wisen::Halt) -> String {
-    let note = if halt.recorded { "" } else { " (in the control file only: the database could not be written)" };
-    format!("halted    {}{note}\nsince     {}\nby        {}\nreason    {}\n", halt.level.as_str(), time(halt.since), halt.by, halt.reason)
+    let note =
+        if halt.recorded { "" } else { " (in the control file only: the database could not be written)" };
+    format!(
+        "halted    {}{note}\nsince     {}\nby        {}\nreason    {}\n",
+        halt.level.as_str(),
+        time(halt.since),
+        halt.by,
+        halt.reason
+    )
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<()> {

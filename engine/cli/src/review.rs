@@ -10,7 +10,9 @@ use crate::text::shortened;
 
 /// Show the memories that are quarantined, on probation, retired or pinned, or decide about one.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  wisen review STORE\n  wisen review STORE --release 17 --reason 'the tool was broken, not the memory'\n  wisen review STORE --retire 17 --reason 'out of date'")]
+#[command(
+    after_help = "Examples:\n  wisen review STORE\n  wisen review STORE --release 17 --reason 'the tool was broken, not the memory'\n  wisen review STORE --retire 17 --reason 'out of date'"
+)]
 pub struct Args {
     /// Folder of the store
     path: PathBuf,

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::key::SecretKey;
 use crate::store::audit::{self, Actor};
 use crate::store::chain::Anchor;
-use crate::store::memories::{self, LIVE};
 use crate::store::guard;
+use crate::store::memories::{self, LIVE};
 
 use super::core::Call;
 use super::output::AuditEntry;

@@ -189,7 +189,9 @@ fn pass(core: &Core, incoming: &Incoming<'_>) -> Result<Passed> {
             content = Some(screened(core, &text, &mut flags)?.unwrap_or(text));
         }
         if ruling.tags.len() > MOST_TAGS || ruling.tags.iter().any(|tag| tag.len() > LONGEST_TAG) {
-            return Err(refused(format!("it gave more than {MOST_TAGS} tags, or one of more than {LONGEST_TAG} bytes")));
+            return Err(refused(format!(
+                "it gave more than {MOST_TAGS} tags, or one of more than {LONGEST_TAG} bytes"
+            )));
         }
         tags = ruling.tags;
     }

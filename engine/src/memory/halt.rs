@@ -181,7 +181,10 @@ pub(crate) fn describe(core: &Core) -> Option<Halt> {
 pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel) -> Result<Halt> {
     core.writable_when_halted()?;
     let now = core.now();
-    core.set_word(level, now);
+    let late = crate::sabotage::on("halts_wait_for_the_row");
+    if !late {
+        core.set_word(level, now);
+    }
     // The word is in memory that the processes share; this is for a power loss.
     let synced = core.db.sync_control();
     let recorded = core.db.write_durably(now, |tx| {
@@ -199,6 +202,11 @@ pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel
         audit::record(tx, actor, "halt", 0, 0, &detail)?;
         Ok(())
     });
+    if late {
+        recorded?;
+        core.set_word(level, now);
+        return describe(core).ok_or_else(|| Error::internal("a halt did not hold"));
+    }
     // A resumption that was under way meanwhile may have cleared the word.
     core.set_word(level, now);
     match (recorded, synced) {
@@ -264,7 +272,8 @@ fn may_stand(core: &Core, conn: &Connection, row: &GuardRow) -> Result<bool> {
         return Ok(true);
     }
     let message = message(core, row);
-    let signed = row.signed.as_ref().and_then(|(key, signature)| Some((PublicKey::from_bytes(key)?, signature)));
+    let signed =
+        row.signed.as_ref().and_then(|(key, signature)| Some((PublicKey::from_bytes(key)?, signature)));
     Ok(signed.is_some_and(|(key, signature)| chain.known(&key) && key.verifies(&message, signature)))
 }
 
@@ -302,7 +311,8 @@ impl Store {
 fn check_reason(reason: &str) -> Result<()> {
     check_text("reason", reason)?;
     if reason.trim().is_empty() || reason.len() > MOST_REASON {
-        let why = format!("it has {} bytes; 1 to {MOST_REASON} are allowed, and not only spaces", reason.len());
+        let why =
+            format!("it has {} bytes; 1 to {MOST_REASON} are allowed, and not only spaces", reason.len());
         return Err(Error::invalid("reason", why));
     }
     Ok(())
@@ -325,7 +335,9 @@ pub(crate) fn authorised(core: &Core, conn: &Connection, key: Option<&SecretKey>
         _ if crate::sabotage::on("anybody_resumes") => Ok(None),
         Some(key) => chain.signer(key).map(Some),
         None if chain.len == 0 => Ok(None),
-        None => Err(Error::unauthorised("the store has an authority: it alone may do this, give its secret key")),
+        None => {
+            Err(Error::unauthorised("the store has an authority: it alone may do this, give its secret key"))
+        }
     }
 }
 
@@ -347,9 +359,9 @@ fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
         let level = HaltLevel::of(seen & BITS).map_or("none", HaltLevel::as_str);
         (row.level, row.resumed_at, row.halts) = (0, tx.now, row.halts.max(1));
         (row.by, row.reason) = (actor.to_string(), reason.to_owned());
-        row.signed = key.filter(|_| by.is_some()).map(|key| {
-            (key.public().as_bytes().to_vec(), key.sign(&message(core, &row)).to_vec())
-        });
+        row.signed = key
+            .filter(|_| by.is_some())
+            .map(|key| (key.public().as_bytes().to_vec(), key.sign(&message(core, &row)).to_vec()));
         guard::save(tx, &row)?;
         guard::forget_spending(tx, None)?;
         let mut detail = json!({ "level": level, "since": row.since, "reason": reason });

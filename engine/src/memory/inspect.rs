@@ -12,8 +12,8 @@ use crate::outcome::Calibration;
 use crate::segment;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, guard, half_lives, lots,
-    names, origins, policies, principals, reports, standings,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, forecasts, guard, half_lives,
+    lots, names, origins, policies, principals, reports, standings,
 };
 
 use super::core::Core;

@@ -36,9 +36,8 @@ pub(crate) fn remember(core: &Core, mut memories: Vec<Memory>) -> Result<Vec<Mem
         let mut added: Vec<(i64, i64)> = Vec::new();
         let mut kept = Vec::with_capacity(memories.len());
         for (row, memory) in memories.iter().enumerate() {
-            let (id, namespace) =
-                store(tx, memory, metadata[row].as_deref(), salts.get(row).copied())
-                    .map_err(row_error(row, memories.len()))?;
+            let (id, namespace) = store(tx, memory, metadata[row].as_deref(), salts.get(row).copied())
+                .map_err(row_error(row, memories.len()))?;
             kept.extend(namespace.map(|namespace| (id, namespace, row)));
             match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
                 Some((_, count)) => *count += 1,

@@ -310,7 +310,8 @@ pub(crate) fn after_reports(
     }
     let triggers = Triggers::of(row)?;
     let counts = |report: &Report| report.reporter.is_none() || report.token.is_some();
-    let told = || reports.iter().zip(filed).filter(|(r, filed)| counts(r) && !filed.duplicate).map(|(r, _)| r);
+    let told =
+        || reports.iter().zip(filed).filter(|(r, filed)| counts(r) && !filed.duplicate).map(|(r, _)| r);
     if triggers.spend_per_hour_micros > 0 {
         let spent = told().filter_map(|report| report.cost_micros).fold(0_i64, i64::saturating_add);
         let minute = tx.now.div_euclid(MINUTE);

@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::error::Result;
 use crate::store::audit::{self, Actor};
 use crate::store::chain::hex;
+use crate::store::guard::GuardRow;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::salts::{self, Hashed, Salt};
-use crate::store::guard::GuardRow;
 use crate::store::{Filed, Tx, names};
 
 use super::audit::AuditLevel;
@@ -46,7 +46,11 @@ pub(crate) fn remembered(
     if kept.is_empty() || salts.is_empty() {
         return Ok(());
     }
-    let of_one_place = kept.chunk_by(|a, b| a.1 == b.1 && memories[a.2].author == memories[b.2].author && memories[a.2].source == memories[b.2].source);
+    let of_one_place = kept.chunk_by(|a, b| {
+        a.1 == b.1
+            && memories[a.2].author == memories[b.2].author
+            && memories[a.2].source == memories[b.2].source
+    });
     for chunk in of_one_place.flat_map(|chunk| chunk.chunks(MOST)) {
         let mut hashes = String::with_capacity(48 * chunk.len());
         for (id, _, row) in chunk {
@@ -117,7 +121,8 @@ pub(crate) fn updated(tx: &Tx<'_>, before: Before, id: i64) -> Result<()> {
     let (Before(Some(before)), Some(row)) = (before, memories::load(tx.conn, id)?) else {
         return Ok(());
     };
-    let detail = json!({ "before": { id.to_string(): before }, "after": { id.to_string(): present(tx, &row)? } });
+    let detail =
+        json!({ "before": { id.to_string(): before }, "after": { id.to_string(): present(tx, &row)? } });
     audit::record(tx, Actor::Owner, "update", row.namespace, id, &detail).map(|_| ())
 }
 

@@ -34,8 +34,11 @@ pub(super) fn is_placeholder(word: &str) -> bool {
         || ["example", "placeholder", "changeme", "your_", "your-", "yourpass", "redacted", "dummy", "sample"]
             .iter()
             .any(|word| lower.contains(word))
-        || ["password", "passwd", "pass", "pwd", "secret", "token", "test", "user", "hunter2", "foo", "bar", "none"]
-            .contains(&lower.as_str())
+        || [
+            "password", "passwd", "pass", "pwd", "secret", "token", "test", "user", "hunter2", "foo", "bar",
+            "none",
+        ]
+        .contains(&lower.as_str())
 }
 
 /// Whether a word of at least 32 characters is too random to be anything but a key: it mixes small and capital
@@ -57,8 +60,11 @@ pub(super) fn is_key_like(word: &str) -> bool {
         .windows(2)
         .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
         .count();
-    let digit_runs =
-        word.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
+    let digit_runs = word
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
+        .count();
     small >= 4
         && capital >= 4
         && digits >= 3

@@ -39,9 +39,13 @@ pub(crate) fn hidden(text: &str) -> Hidden {
 
 /// Without a shape of its own: format characters, fillers, selectors. The soft hyphen shows at the end of a line.
 fn is_shapeless(c: char) -> bool {
-    let format = c.general_category() == GeneralCategory::Format && !matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}');
+    let format = c.general_category() == GeneralCategory::Format
+        && !matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}');
     format
-        || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}')
+        || matches!(
+            c,
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
+        )
         || matches!(c, '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 

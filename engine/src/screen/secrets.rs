@@ -33,7 +33,11 @@ const DETECTORS: [Detector; 17] = [
         is_no_example,
     ),
     detector(SecretKind::GithubToken, r"(?-u:\b)gh[pousr]_[A-Za-z0-9]{36,}(?-u:\b)", is_mixed),
-    detector(SecretKind::GithubToken, r"(?-u:\b)github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?-u:\b)", is_mixed),
+    detector(
+        SecretKind::GithubToken,
+        r"(?-u:\b)github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?-u:\b)",
+        is_mixed,
+    ),
     detector(SecretKind::SlackToken, r"(?-u:\b)xox[abeoprs]-(?:[A-Za-z0-9]{6,}-?){2,}", is_mixed),
     detector(
         SecretKind::SlackToken,
@@ -57,11 +61,7 @@ const DETECTORS: [Detector; 17] = [
         r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
         is_no_example,
     ),
-    detector(
-        SecretKind::BearerToken,
-        r"(?i)(?-u:\b)bearer\s{1,4}(?P<s>[A-Za-z0-9._~+/-]{20,}=*)",
-        is_secret,
-    ),
+    detector(SecretKind::BearerToken, r"(?i)(?-u:\b)bearer\s{1,4}(?P<s>[A-Za-z0-9._~+/-]{20,}=*)", is_secret),
     detector(
         SecretKind::BearerToken,
         r"(?i)(?-u:\b)authorization[\x22']?\s{0,4}[:=]\s{0,4}[\x22']?(?:basic|token)\s{1,4}(?P<s>[A-Za-z0-9._~+/-]{12,}=*)",
@@ -111,7 +111,9 @@ fn may_hold_one(text: &str) -> bool {
             b'n' => rest.starts_with(b"npm_"),
             b'e' => rest.starts_with(b"eyJ"),
             b'b' | b'B' | b'p' | b'P' | b'a' => {
-                let is = |word: &str| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes());
+                let is = |word: &str| {
+                    rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes())
+                };
                 is("bearer") || is("passw") || is("passphrase") || is("aws")
             }
             _ => false,
@@ -128,7 +130,8 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     {
         for at in compiled.any.matches(text) {
             let (detector, form) = (&DETECTORS[at], &compiled.each[at]);
-            let taken: Vec<Secret> = form.captures_iter(text).filter_map(|c| secret(detector, text, &c)).collect();
+            let taken: Vec<Secret> =
+                form.captures_iter(text).filter_map(|c| secret(detector, text, &c)).collect();
             let free = |new: &Secret, found: &[Secret]| {
                 found.iter().all(|old| old.range.end <= new.range.start || new.range.end <= old.range.start)
             };
@@ -177,7 +180,8 @@ fn armour_end(text: &str, from: usize) -> usize {
     if let Some(end) = last.and_then(|at| Some(at + 8 + rest[at + 8..].find("-----")? + 5)) {
         return from + end;
     }
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\') || c.is_ascii_whitespace();
+    let is_part =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\') || c.is_ascii_whitespace();
     from + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
 }
 
@@ -242,8 +246,12 @@ fn is_password(text: &str) -> bool {
 fn is_secret(text: &str) -> bool {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     let path = text.starts_with(['/', '~', '.']) || text.contains("://") || text.contains("::");
-    let code = text.contains('(') || text.ends_with("()") || text.starts_with('$') || text.starts_with("env.");
-    let dotted = text.split('.').filter(|part| part.len() > 2 && part.bytes().all(|b| b.is_ascii_alphabetic())).count();
+    let code =
+        text.contains('(') || text.ends_with("()") || text.starts_with('$') || text.starts_with("env.");
+    let dotted = text
+        .split('.')
+        .filter(|part| part.len() > 2 && part.bytes().all(|b| b.is_ascii_alphabetic()))
+        .count();
     plain && !path && !code && dotted < 2 && is_random(text) && !is_placeholder(text)
 }
 
@@ -267,9 +275,30 @@ mod tests {
     #[test]
     fn any_text_can_be_looked_at() {
         let pieces = [
-            "\u{e9}", "\u{1f468}", "AIza", "-----BEGIN PRIVATE KEY-----", "-----END", "postgres://a:", "@", "=", ":",
-            "password ", "bearer ", "eyJ", ".", "\n", "\\n", "Zx9", "a", "/", "'", "\u{202e}", "sk_live_", "-",
-            "AbC1dEf2GhI3jKl4MnO5pQr6StU7vWx8YzA9", "\u{10ffff}",
+            "\u{e9}",
+            "\u{1f468}",
+            "AIza",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----END",
+            "postgres://a:",
+            "@",
+            "=",
+            ":",
+            "password ",
+            "bearer ",
+            "eyJ",
+            ".",
+            "\n",
+            "\\n",
+            "Zx9",
+            "a",
+            "/",
+            "'",
+            "\u{202e}",
+            "sk_live_",
+            "-",
+            "AbC1dEf2GhI3jKl4MnO5pQr6StU7vWx8YzA9",
+            "\u{10ffff}",
         ];
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..5000 {
@@ -296,7 +325,10 @@ mod tests {
         );
         let aws = "AKIAQ3EGRVTXJ5MNKL2P";
         assert_eq!(kinds(&format!("key {aws}, used daily")), one(SecretKind::AwsKey, aws));
-        assert_eq!(kinds("export DB_PASSWORD='tr0ub4dor&3x' # prod"), one(SecretKind::Assigned, "tr0ub4dor&3x"));
+        assert_eq!(
+            kinds("export DB_PASSWORD='tr0ub4dor&3x' # prod"),
+            one(SecretKind::Assigned, "tr0ub4dor&3x")
+        );
         for harmless in [
             "the token: see the documentation of tokens",
             "password = os.environ['DB_PASSWORD']",

@@ -172,7 +172,7 @@ pub(super) fn first_since(conn: &Connection, op: &str, reference: i64, from: i64
          WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND op NOT IN ('remember', 'update', 'forget') AND at >= ?3",
     )
     .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
-        .map_err(sql)
+    .map_err(sql)
 }
 
 /// The count of entries and the hash of the last one.
@@ -246,7 +246,9 @@ pub(crate) fn follow(
 /// Follows the chain. One sentence for each fault.
 pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
     match follow(conn, None, |_| Ok(())) {
-        Ok(followed) => Ok(followed.faults.into_iter().map(|fault| format!("audit: {}", fault.what)).collect()),
+        Ok(followed) => {
+            Ok(followed.faults.into_iter().map(|fault| format!("audit: {}", fault.what)).collect())
+        }
         Err(Error::Corrupt { what }) => Ok(vec![what]),
         Err(error) => Err(error),
     }

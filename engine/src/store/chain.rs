@@ -128,8 +128,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The chain of this store before its first entry.
 pub(super) fn genesis(conn: &Connection) -> rusqlite::Result<Chain> {
-    let id: Vec<u8> =
-        conn.query_row("SELECT value FROM meta WHERE key = 'store_id'", [], |r| r.get(0))?;
+    let id: Vec<u8> = conn.query_row("SELECT value FROM meta WHERE key = 'store_id'", [], |r| r.get(0))?;
     Ok(Chain::begin(&id))
 }
 
@@ -257,7 +256,8 @@ mod tests {
         let anchor = Anchor { count: 12, head: [0xa7; 32] };
         let text = anchor.to_string();
         assert_eq!(Anchor::parse(&format!(" {text}\n")).expect("own text"), anchor);
-        for wrong in ["", "wisen-audit-1", "wisen-audit-1:12:", &text[..text.len() - 1], &text.replace("12", "-1")]
+        for wrong in
+            ["", "wisen-audit-1", "wisen-audit-1:12:", &text[..text.len() - 1], &text.replace("12", "-1")]
         {
             assert!(Anchor::parse(wrong).is_err(), "{wrong:?}");
         }

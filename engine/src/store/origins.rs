@@ -105,8 +105,7 @@ pub(crate) fn load(conn: &Connection, memory: i64) -> Result<OriginRow> {
 /// Reads every row. One sentence for each at fault.
 pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
     let mut statement = conn.prepare("SELECT memory FROM origins").map_err(sql)?;
-    let ids: Vec<i64> =
-        statement.query_map([], |r| r.get(0)).and_then(Iterator::collect).map_err(sql)?;
+    let ids: Vec<i64> = statement.query_map([], |r| r.get(0)).and_then(Iterator::collect).map_err(sql)?;
     let mut faults = Vec::new();
     for id in ids {
         match load(conn, id) {

@@ -56,12 +56,7 @@ impl Store {
 
     /// Set what halts the store by itself. A store that has an authority asks for its key.
     #[pyo3(signature = (triggers, *, key=None))]
-    fn set_triggers(
-        &self,
-        py: Python<'_>,
-        triggers: &Bound<'_, PyAny>,
-        key: Given<'_, '_>,
-    ) -> PyResult<()> {
+    fn set_triggers(&self, py: Python<'_>, triggers: &Bound<'_, PyAny>, key: Given<'_, '_>) -> PyResult<()> {
         let given = triggers.cast::<Triggers>();
         let triggers = given.map_err(|_| Arg::new("triggers").type_error("Triggers", triggers))?.get().0;
         let key = secret(py, key)?;
