@@ -115,12 +115,13 @@ fn every_call_that_begins_after_a_halt_obeys() {
             let mut other = child::start("halt", &place.store(), round);
             assert_eq!(other.hear().unwrap(), "halted");
             halted.store(true, Ordering::Release);
-            assert!(store.remember(Memory::new("late", [1.0; DIM])).is_err());
+            let written = store.remember(Memory::new("late", [1.0; DIM])).is_ok();
+            late.fetch_add(u64::from(written), Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(100));
             stop.store(true, Ordering::Release);
             other.finish();
         });
-        assert_eq!(late.load(Ordering::Relaxed), 0, "recalls that began after the halt");
+        assert_eq!(late.load(Ordering::Relaxed), 0, "calls that began after the halt");
         assert_eq!(store.halted().unwrap().unwrap().reason, "by another process");
         assert_eq!(refused(&store), [true; 3]);
     }
@@ -328,7 +329,7 @@ fn triggers_halt() {
     let spend = |store: &Store| tell(store, Outcome::Success, |report| report.cost_micros(400)).unwrap();
     spend(&store);
     spend(&other);
-    clock.advance(Duration::from_secs(61 * 60));
+    clock.advance(Duration::from_mins(61));
     spend(&store);
     spend(&other);
     assert_eq!(store.halted().unwrap(), None, "the first two are longer ago than an hour");

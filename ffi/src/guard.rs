@@ -278,7 +278,7 @@ pub unsafe extern "C" fn wisen_halted(
     from_c!(store, level, reason, error);
     call_on(store, error, |store| {
         let halt = store.store.halted()?;
-        level.write("level", halt.as_ref().map_or(0, |halt| number(halt.level)))?;
+        level.write("level", halt.as_ref().map_or(L::WISEN_NOT_HALTED as i32, |halt| number(halt.level)))?;
         if reason.check("reason").is_ok() {
             put(halt.as_ref().map_or("", |halt| &halt.reason), reason, capacity);
         }

@@ -31,6 +31,9 @@ struct Arm {
     ids: Vec<MemoryId>,
 }
 
+/// Makes one call of this number.
+type Work<'a> = Box<dyn Fn(&Arm, usize) -> Result<()> + 'a>;
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let mut rng = fastrand::Rng::with_seed(1);
@@ -54,7 +57,6 @@ fn main() -> Result<()> {
         arms.push(Arm { name, store, ids });
     }
 
-    type Work<'a> = Box<dyn Fn(&Arm, usize) -> Result<()> + 'a>;
     let outcome = |i: usize| if i.is_multiple_of(3) { Outcome::Failure } else { Outcome::Success };
     let subject = |arm: &Arm, i: usize| arm.ids[i * 7919 % arm.ids.len()];
     let on_memory = |arm: &Arm, i: usize| {

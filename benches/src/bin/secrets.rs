@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use clap::Parser;
 use wisen::{SecretKind, find_secrets};
 use wisen_benches::plant;
@@ -24,7 +23,7 @@ struct Args {
     show: bool,
 }
 
-fn main() -> Result<()> {
+fn main() {
     let args = Args::parse();
     let mut forms: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     for planted in plant::planted(args.seed, args.planted) {
@@ -89,7 +88,6 @@ fn main() -> Result<()> {
         share(all[1] + all[2], all[1] + all[2] + redacted + flagged),
         share(all[1] + all[2], all[0]),
     );
-    Ok(())
 }
 
 fn share(part: usize, whole: usize) -> f64 {

@@ -96,13 +96,12 @@ pub(crate) fn before(core: &Core, tx: &Tx<'_>, row: &MemoryRow) -> Result<Before
 }
 
 fn present(tx: &Tx<'_>, row: &MemoryRow) -> Result<String> {
-    let salt = match memories::salt(tx.conn, row.id)? {
-        Some(salt) => salt,
-        None => {
-            let salt = salts::draw(1)?[0];
-            memories::give_salt(tx, row.id, salt)?;
-            salt
-        }
+    let salt = if let Some(salt) = memories::salt(tx.conn, row.id)? {
+        salt
+    } else {
+        let salt = salts::draw(1)?[0];
+        memories::give_salt(tx, row.id, salt)?;
+        salt
     };
     present_hash(tx.conn, row, &salt)
 }

@@ -26,7 +26,7 @@ pub(crate) fn hidden(text: &str) -> Hidden {
                 found.bidirectional = true;
             }
             '\u{200c}' | '\u{200d}' => found.invisible |= before.is_ascii() || is_shapeless(before),
-            '\u{fe00}'..='\u{fe0f}' => found.invisible |= !(before.is_emoji_char() || !before.is_ascii()),
+            '\u{fe00}'..='\u{fe0f}' => found.invisible |= !before.is_emoji_char() && before.is_ascii(),
             '\u{e0020}'..='\u{e007f}' => found.invisible |= !flag,
             _ => found.invisible |= is_shapeless(c),
         }
