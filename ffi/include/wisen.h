@@ -187,6 +187,122 @@ typedef int32_t wisen_status;
 #endif // __cplusplus
 
 /**
+ * How much of a store is halted. Two halts add up.
+ */
+enum wisen_halt_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not halted.
+     */
+    WISEN_NOT_HALTED = 0,
+    /**
+     * Nothing may be remembered, changed, reported or decided. Recalls go on.
+     */
+    WISEN_NO_WRITES = 1,
+    /**
+     * Nothing may be recalled.
+     */
+    WISEN_NO_RECALLS = 2,
+    /**
+     * Neither.
+     */
+    WISEN_NO_MEMORY = 3,
+    /**
+     * As WISEN_NO_MEMORY; besides, every check of an action denies, and nothing is shown but how the store
+     * stands.
+     */
+    WISEN_DENY_ALL = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_halt_level wisen_halt_level;
+#else
+typedef int32_t wisen_halt_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happens to keys, tokens and passwords in what is remembered.
+ */
+enum wisen_secret_action
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The default: WISEN_SECRETS_REDACT.
+     */
+    WISEN_SECRETS_DEFAULT = 0,
+    /**
+     * Nothing is looked for.
+     */
+    WISEN_SECRETS_ALLOW = 1,
+    /**
+     * The memory is stored as it is and flagged.
+     */
+    WISEN_SECRETS_TAG = 2,
+    /**
+     * The secret is replaced by its kind, and the memory is flagged.
+     */
+    WISEN_SECRETS_REDACT = 3,
+    /**
+     * The memory is refused with WISEN_REFUSED.
+     */
+    WISEN_SECRETS_REFUSE = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_secret_action wisen_secret_action;
+#else
+typedef int32_t wisen_secret_action;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What kind of source a memory comes from.
+ */
+enum wisen_source
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not told.
+     */
+    WISEN_SOURCE_UNKNOWN = 0,
+    /**
+     * A person said or wrote it.
+     */
+    WISEN_SOURCE_HUMAN = 1,
+    /**
+     * The output of a tool.
+     */
+    WISEN_SOURCE_TOOL = 2,
+    /**
+     * A page or message from outside.
+     */
+    WISEN_SOURCE_WEB = 3,
+    /**
+     * An agent concluded it.
+     */
+    WISEN_SOURCE_AGENT = 4,
+    /**
+     * It was brought in from another store or file.
+     */
+    WISEN_SOURCE_IMPORT = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_source wisen_source;
+#else
+typedef int32_t wisen_source;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How vectors are compared.
  */
 enum wisen_metric
