@@ -8,7 +8,7 @@ use wisen::{
     ErrorCode, Memory, MemoryId, Merge, Options, Outcome, Policy, Query, Report, ReportStatus, StandingState,
     Store, Update,
 };
-use wisen_tests::{Place, answers, assert_sound, experience, fill, ids, practise, vectors};
+use wisen_tests::{Place, answers, assert_sound, decisions, experience, fill, ids, practise, vectors};
 
 const DIM: usize = 16;
 const ALIKE: f32 = 0.999;
@@ -104,7 +104,7 @@ fn the_survivor_has_the_evidence_of_all() {
         let store = place.open(Options::existing());
         assert!(!shows(&store, doubles[0]));
         assert_eq!(weights(&store, all[0]), (3.25, 1.75));
-        let entries = store.audit_entries(0, 100).unwrap();
+        let entries = decisions(&store, 0, 100);
         assert_eq!(entries.len(), 6);
         assert!(entries.iter().all(|entry| entry.op == "merge"));
         assert_eq!(entries[0].detail["survivor"], all[0].0);
@@ -188,7 +188,7 @@ fn a_policy_merges_what_is_remembered_again() {
     let keyed = again(6).key("k");
     assert_eq!(store.remember(keyed.clone()).unwrap(), all[40]);
     assert_eq!(store.remember(keyed).unwrap(), all[40], "a key stands for the survivor too");
-    let entry = store.audit_entries(1, 1).unwrap().remove(0);
+    let entry = decisions(&store, 1, 1).remove(0);
     assert_eq!((entry.op.as_str(), entry.actor.as_str()), ("merge", "engine"));
     let copy = entry.memory.unwrap();
     assert_eq!(store.get(copy).unwrap().unwrap().content, "again 0", "what it said is kept");

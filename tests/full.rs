@@ -97,6 +97,55 @@ fn a_full_disk_loses_nothing() {
     assert_sound(&store);
 }
 
+/// On a full disk a store can be halted, other handles obey, and it stays halted; it is resumed when there is
+/// room again.
+#[test]
+fn a_full_disk_can_be_halted() {
+    let place = Place::new();
+    let Some(disk) = Tmpfs::mount(&place.at("disk"), "8m") else { return };
+    let path = disk.0.join("store");
+    let store = Store::open(&path, Options::new(64)).unwrap();
+    let points = vectors(1, 4000, 64);
+    let id = fill(&store, &points[..50])[0];
+    let other = Store::open(&path, Options::existing()).unwrap();
+    let ballast = disk.0.join("ballast");
+    std::fs::write(&ballast, vec![1_u8; 3 << 20]).unwrap();
+    let full = points.iter().find_map(|p| store.remember(Memory::new("x".repeat(300), p.clone())).err());
+    assert_eq!(full.unwrap().code(), ErrorCode::DiskFull);
+    // Not a page is left, whatever the database has reserved.
+    let mut rest = 1_usize << 20;
+    let mut files = 0;
+    while rest > 0 {
+        if std::fs::write(disk.0.join(format!("rest {files}")), vec![1_u8; rest]).is_err() {
+            rest /= 2;
+        }
+        files += 1;
+    }
+    // What room the log of the database has within its file is used up by the smallest change there is.
+    let full = (0..10_000).find_map(|i| if i % 2 == 0 { store.pin(id) } else { store.unpin(id) }.err());
+    assert_eq!(full.unwrap().code(), ErrorCode::DiskFull);
+    let query = Query::new(points[0].clone()).receipt(false);
+    assert!(other.recall(&query).is_ok());
+    let halt = store.halt("the disk is full", wisen::HaltLevel::DenyAll).unwrap();
+    assert!(!halt.recorded, "there was no room for the row: {halt:?}");
+    assert_eq!(other.recall(&query).unwrap_err().code(), ErrorCode::Halted);
+    assert!(store.resume("no", None).is_err(), "what cannot be written down is no resumption");
+    drop((store, other));
+    let store = Store::open(&path, Options::existing()).unwrap();
+    assert_eq!(store.recall(&query).unwrap_err().code(), ErrorCode::Halted, "after a restart");
+    drop(store);
+    for at in 0..files {
+        let _ = std::fs::remove_file(disk.0.join(format!("rest {at}")));
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    let store = Store::open(&path, Options::existing()).unwrap();
+    let halt = store.halted().unwrap().unwrap();
+    assert!(halt.recorded, "with room, it is written down: {halt:?}");
+    assert!(store.resume("there is room", None).unwrap());
+    assert!(store.recall(&query).is_ok());
+    assert_sound(&store);
+}
+
 /// A store on a read-only file system answers a read-only handle, and refuses any other with a typed error.
 #[test]
 fn read_only_media_are_read() {

@@ -120,3 +120,28 @@ fn a_store_of_version_2_is_taken_over() {
     store.seal().unwrap();
     assert_sound(&store);
 }
+
+/// What was in the audit before it had hashes is chained when the store is brought up, and what comes follows
+/// from it; nothing of a version 2 store is lost.
+#[test]
+fn the_audit_of_version_2_is_chained() {
+    let place = Place::new();
+    put(&place, include_str!("fixtures/schema2_audit.sql"), 2);
+    let store = place.open(Options::existing());
+    let entries = store.audit_entries(0, 100).unwrap();
+    let ops: Vec<&str> = entries.iter().map(|entry| entry.op.as_str()).collect();
+    assert_eq!(ops, ["policy", "quarantine", "pin", "retire", "release"]);
+    let found = store.audit_verify(None).unwrap();
+    assert!(found.is_ok(), "{found:?}");
+    let anchor = store.anchor().unwrap();
+    store.update(MemoryId(1), wisen::Update::new().content("changed")).unwrap();
+    assert!(store.audit_verify(Some(&anchor)).unwrap().is_ok());
+    assert_eq!(store.get(MemoryId(2)).unwrap().unwrap().author.as_deref(), Some("ann"));
+    assert_eq!(store.halted().unwrap(), None);
+    store.close().unwrap();
+    let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    conn.execute("UPDATE audit SET detail = '{}' WHERE id = 2", []).unwrap();
+    drop(conn);
+    let store = place.open(Options::existing());
+    assert_eq!(store.audit_verify(None).unwrap().faults[0].entry, 2);
+}

@@ -8,7 +8,7 @@ use wisen::{
     ErrorCode, ManualClock, Memory, MemoryId, Options, Outcome, Policy, Query, Recall, Report, StandingState,
     Store, Update, Window,
 };
-use wisen_tests::{Place, answers, assert_sound, bits, child, experience, fill, ids, vectors};
+use wisen_tests::{Place, answers, assert_sound, bits, child, decisions, experience, fill, ids, vectors};
 
 const DIM: usize = 16;
 
@@ -125,10 +125,9 @@ fn a_memory_goes_through_its_states() {
         }
         assert_eq!(shows(&store, bad), ends_well);
         assert_eq!(shows(&other, bad), ends_well);
-        let ops: Vec<String> =
-            store.audit_entries(1, 100).unwrap().into_iter().map(|entry| entry.op).collect();
+        let ops: Vec<String> = decisions(&store, 1, 100).into_iter().map(|entry| entry.op).collect();
         assert_eq!(ops, ["quarantine", "probation", if ends_well { "reinstate" } else { "retire" }]);
-        let entry = store.audit_entries(1, 1).unwrap().remove(0);
+        let entry = decisions(&store, 1, 1).remove(0);
         assert_eq!((entry.memory, entry.actor.as_str()), (Some(bad), "engine"));
         assert!(entry.detail["doubt"].as_f64().unwrap() > 0.95);
         if ends_well {
@@ -253,7 +252,7 @@ fn pins_hold() {
     assert_eq!(state(&store, all[0]), StandingState::Quarantined);
     store.pin(all[0]).unwrap();
     assert!(shows(&store, all[0]));
-    let ops: Vec<String> = store.audit_entries(1, 100).unwrap().into_iter().map(|e| e.op).collect();
+    let ops: Vec<String> = decisions(&store, 1, 100).into_iter().map(|e| e.op).collect();
     assert_eq!(ops, ["pin", "unpin", "quarantine", "pin"]);
     assert_eq!(store.pin(MemoryId(999)).unwrap_err().code(), ErrorCode::UnknownMemory);
     assert_sound(&store);
@@ -277,9 +276,9 @@ fn the_owner_releases_and_retires() {
     assert_eq!(state(&store, all[4]), StandingState::Active);
     assert!(shows(&store, all[4]));
     assert_eq!(store.release(all[4], "again").unwrap_err().code(), ErrorCode::InvalidArgument);
-    let ops: Vec<String> = store.audit_entries(1, 100).unwrap().into_iter().map(|e| e.op).collect();
+    let ops: Vec<String> = decisions(&store, 1, 100).into_iter().map(|e| e.op).collect();
     assert_eq!(ops, ["retire", "release", "reinstate"]);
-    assert_eq!(store.audit_entries(2, 1).unwrap()[0].detail["reason"], "still good");
+    assert_eq!(decisions(&store, 2, 1)[0].detail["reason"], "still good");
 
     store.retire(all[5], "x").unwrap();
     store.update(all[5], Update::new().content("new")).unwrap();
@@ -379,7 +378,7 @@ fn a_policy_holds_for_its_namespace() {
     fill(&store, &vectors(4, 1, DIM));
     store.seal().unwrap();
     assert_eq!(state(&store, there[0]), StandingState::Quarantined, "the seal looks over all of them");
-    assert_eq!(store.audit_entries(0, 10).unwrap()[0].op, "policy");
+    assert_eq!(decisions(&store, 0, 10)[0].op, "policy");
     assert_sound(&store);
 }
 

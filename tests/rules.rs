@@ -95,7 +95,7 @@ fn denials_are_written_down() {
     let begun = Instant::now();
     let denials = || {
         let entries = store.audit_entries(0, 1000).unwrap();
-        entries.into_iter().filter(|entry| entry.op == "denied").collect::<Vec<_>>()
+        entries.into_iter().filter(|entry| entry.op == "deny").collect::<Vec<_>>()
     };
     while denials().len() < 100 {
         assert!(begun.elapsed() < Duration::from_secs(5), "{} denials were written", denials().len());

@@ -11,6 +11,7 @@ pub mod data;
 pub mod measure;
 pub mod npy;
 pub mod page;
+pub mod plant;
 pub mod replay;
 pub mod rounds;
 pub mod smaps;

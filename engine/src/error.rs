@@ -227,6 +227,28 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The store was halted, and the call is one that the halt forbids.
+    #[error(
+        "the store is halted ({level}) since {since} by {by}: {reason}; it goes on when it is resumed (`resume`, signed by an authority if the store has any)"
+    )]
+    Halted {
+        /// How much is halted: `"no_writes"`, `"no_recalls"`, `"no_memory"` or `"deny_all"`.
+        level: &'static str,
+        /// Since when (UTC).
+        since: String,
+        /// Who halted it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A memory was not let in, by the hook of the handle or because of a secret in it.
+    #[error("the memory was refused by {by}: {why}; change it, or the setting that refuses it")]
+    Refused {
+        /// `"the hook"` or `"the secret detectors"`.
+        by: &'static str,
+        /// Why.
+        why: String,
+    },
     /// A defect of Wisen itself, or of SQLite as it is used here.
     #[error("internal error: {what}; please report it")]
     Internal {
@@ -267,6 +289,8 @@ pub enum ErrorCode {
     Corrupt = 403,
     BadImport = 404,
     BadBackup = 405,
+    Halted = 501,
+    Refused = 502,
     Internal = 901,
 }
 
@@ -301,6 +325,8 @@ impl Error {
             Error::Corrupt { .. } => ErrorCode::Corrupt,
             Error::BadImport { .. } => ErrorCode::BadImport,
             Error::BadBackup { .. } => ErrorCode::BadBackup,
+            Error::Halted { .. } => ErrorCode::Halted,
+            Error::Refused { .. } => ErrorCode::Refused,
             Error::Internal { .. } => ErrorCode::Internal,
         }
     }

@@ -44,6 +44,7 @@ mod outcome;
 mod rank;
 mod rules;
 mod sabotage;
+mod screen;
 mod segment;
 mod store;
 mod vector;
@@ -61,4 +62,5 @@ pub use rules::{
     Action, Answer, Bearing, Decision, Directive, Force, Lint, Match, RuleScope, lint_rules, parse_rules,
     print_rules,
 };
+pub use screen::{Secret, SecretKind, find_secrets};
 pub use vector::Metric;

@@ -6,6 +6,7 @@ use wisen::{Hit, Precedent};
 
 use crate::call::call_on;
 use crate::error::{invalid, wisen_error};
+use crate::guard::source_number;
 use crate::raw::from_c;
 use crate::recall::wisen_recall;
 use crate::status::wisen_status;
@@ -74,6 +75,18 @@ pub struct wisen_hit {
     /// places, estimated from 256 draws: its standard error is at most 0.031, and it is never below
     /// 1/258.
     pub propensity: f64,
+    /// Who wrote it, as whoever remembered it told; NULL: nobody named, or the query asked for no contents.
+    pub author: wisen_text,
+    /// How far the word of its author is good, in 0 to 1: 1 if it names none, else its reliability
+    /// (wisen_principal). 0 unless the query asked for contents.
+    pub trust: f64,
+    /// How long ago it was stored, in microseconds. 0 unless the query asked for contents.
+    pub age_us: u64,
+    /// A wisen_source. 0: not told, or the query asked for no contents.
+    pub source: i32,
+    /// What was noticed when it came, added up: 1 it holds a secret, 2 a secret was taken out, 4 a word is too
+    /// random for one, 8 invisible characters, 16 bidirectional marks. 0 unless the query asked for contents.
+    pub flags: u32,
 }
 
 /// A hit, and its texts as C sees them.
@@ -83,6 +96,7 @@ pub(crate) struct Shown {
     content: Option<Chars>,
     metadata: Option<Chars>,
     reasons: OnceCell<Chars>,
+    author: Option<Chars>,
 }
 
 impl Shown {
@@ -90,11 +104,12 @@ impl Shown {
         let namespace = Chars::new(std::mem::take(&mut hit.namespace));
         let content = hit.content.take().map(Chars::new);
         let metadata = hit.metadata.take().as_ref().and_then(json);
-        Self { hit, namespace, content, metadata, reasons: OnceCell::new() }
+        let author = hit.provenance.as_ref().and_then(|from| from.author.clone()).map(Chars::new);
+        Self { hit, namespace, content, metadata, reasons: OnceCell::new(), author }
     }
 
     fn lend(&self) -> wisen_hit {
-        let evidence = &self.hit.evidence;
+        let (evidence, from) = (&self.hit.evidence, self.hit.provenance.as_ref());
         let (interval_low, interval_high) = self.hit.interval();
         let reasons = self.reasons.get_or_init(|| Chars::new(self.hit.reasons().join("\n")));
         wisen_hit {
@@ -119,6 +134,11 @@ impl Shown {
             metadata: Chars::lend_option(self.metadata.as_ref()),
             reasons: reasons.lend(),
             propensity: self.hit.propensity,
+            author: Chars::lend_option(self.author.as_ref()),
+            trust: from.map_or(0.0, |from| from.trust),
+            age_us: from.map_or(0, |from| from.age.as_micros() as u64),
+            source: source_number(from.and_then(|from| from.source)),
+            flags: from.map_or(0, |from| from.flags.iter().map(|flag| *flag as u32).sum()),
         }
     }
 }

@@ -42,6 +42,7 @@ mod policy;
 mod standings;
 
 mod audit;
+mod guard;
 
 mod rules;
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use wisen::{Memory, MemoryId, Update};
+use wisen::{Memory, MemoryId, ReceiptId, Update};
 
 use crate::call::call_on;
 use crate::error::{Fault, invalid, wisen_error};
+use crate::guard;
 use crate::raw::from_c;
+use crate::receipt::wisen_receipt;
 use crate::sized::Given;
 use crate::status::wisen_status;
 use crate::store::wisen_store;
@@ -43,6 +45,18 @@ pub struct wisen_memory {
     pub supersedes: u64,
     /// How long it may be recalled, in microseconds. 0: for ever.
     pub time_to_live_us: u64,
+    /// What kind of source it comes from: a wisen_source. 0: not told.
+    pub source: i32,
+    /// Must be 0.
+    pub reserved2: u32,
+    /// The recall in which it came about. NULL: not told.
+    pub origin: *const wisen_receipt,
+    /// The memories that it was made of, at most 64; may be NULL if there are none.
+    pub parents: *const u64,
+    /// How many parents there are.
+    pub parents_count: usize,
+    /// The model that wrote it (1 to 255 bytes). NULL: not told.
+    pub model: wisen_text,
 }
 
 /// A change to a stored memory: what is not named stays. Make it with wisen_update_init().
@@ -99,6 +113,21 @@ impl Given<'_, wisen_memory> {
         }
         if self.supersedes != 0 {
             memory = memory.supersedes(MemoryId(self.supersedes));
+        }
+        if self.reserved2 != 0 {
+            return Err(invalid("reserved2", "it must be 0"));
+        }
+        if let Some(source) = guard::source(self.source)? {
+            memory = memory.source(source);
+        }
+        if let [receipt] = self.slice("origin", |m| (m.origin, usize::from(!m.origin.is_null())))? {
+            memory = memory.origin(ReceiptId::from_bytes(receipt.bytes));
+        }
+        for parent in self.slice("parents", |m| (m.parents, m.parents_count))? {
+            memory = memory.parent(MemoryId(*parent));
+        }
+        if let Some(model) = self.text("model", |m| m.model)? {
+            memory = memory.model(model);
         }
         if self.time_to_live_us != 0 {
             memory = memory.time_to_live(Duration::from_micros(self.time_to_live_us));

@@ -1,10 +1,13 @@
 //! How a store is opened.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use wisen::{Durability, Metric, Options};
+use wisen::{Durability, Incoming, Metric, Options};
 
 use crate::error::{Fault, invalid};
+use crate::guard::{self, wisen_hook};
+use crate::raw::Callback;
 use crate::sized::Given;
 use crate::text::wisen_text;
 
@@ -77,6 +80,14 @@ pub struct wisen_options {
     pub scan_below: usize,
     /// Vectors that may wait unsealed before a segment is built in the background. 0: 2048.
     pub seal_at: usize,
+    /// What happens to keys, tokens and passwords in what is remembered: a wisen_secret_action. 0: redacted.
+    pub secrets: i32,
+    /// Must be 0.
+    pub reserved: u32,
+    /// Looks at every memory that this handle remembers or changes. NULL: none.
+    pub hook: wisen_hook,
+    /// Handed to the hook. Has to be good for any thread, until the store is freed.
+    pub hook_data: *mut std::ffi::c_void,
 }
 
 impl Given<'_, wisen_options> {
@@ -98,6 +109,13 @@ impl Given<'_, wisen_options> {
         });
         if let Some(model) = self.text("model", |options| options.model)? {
             options = options.model(model);
+        }
+        if self.reserved != 0 {
+            return Err(invalid("reserved", "it must be 0"));
+        }
+        options = options.secrets(guard::secret_action(self.secrets)?);
+        if let Some(hook) = Callback::new(self.hook, self.hook_data) {
+            options = options.hook(Arc::new(move |memory: &Incoming<'_>| guard::ask(&hook, memory)));
         }
         if self.busy_timeout_ms != 0 {
             options = options.busy_timeout(Duration::from_millis(self.busy_timeout_ms));

@@ -1,15 +1,17 @@
 //! Pointers that come from C. The rules of the header (a pointer is NULL or good for what it says
 //! it points to, for the length of the call) become types here, once; everything above is safe.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::slice;
 
 use wisen::Error;
 
 use crate::error::{Fault, invalid};
+use crate::guard::{wisen_hook, wisen_incoming, wisen_ruling};
+use crate::text::wisen_text;
 
 /// Something to read; may be NULL.
-pub(crate) struct In<T>(pub(super) *const T);
+pub(crate) struct In<T>(pub(crate) *const T);
 
 /// A place to write to; may be NULL.
 pub(crate) struct Out<T>(pub(super) *mut T);
@@ -65,6 +67,32 @@ macro_rules! from_c {
     };
 }
 pub(crate) use from_c;
+
+/// A function of C, and what it is handed.
+pub(crate) struct Callback {
+    function: unsafe extern "C" fn(*mut c_void, *const wisen_incoming, *mut wisen_ruling),
+    data: *mut c_void,
+}
+
+// SAFETY: the header asks for a function that may be called on any thread, several at once, and for data that is
+// good there; the pointer is handed over and never followed here.
+unsafe impl Send for Callback {}
+// SAFETY: as above.
+unsafe impl Sync for Callback {}
+
+impl Callback {
+    pub(crate) fn new(function: wisen_hook, data: *mut c_void) -> Option<Self> {
+        function.map(|function| Self { function, data })
+    }
+
+    pub(crate) fn ask(&self, memory: &wisen_incoming) -> wisen_ruling {
+        let none = wisen_text::NONE;
+        let mut ruling = wisen_ruling { refuse: none, content: none, tag: none };
+        // SAFETY: a function that the caller of wisen_open() gave for this; both structures live until it returns.
+        unsafe { (self.function)(self.data, memory, &raw mut ruling) };
+        ruling
+    }
+}
 
 impl<T: Copy> In<T> {
     /// The value, if there is one.

@@ -33,7 +33,7 @@ versioned!(
     wisen_namespace in namespaces, wisen_stats in figures, wisen_findings in figures,
     wisen_principal in principals, wisen_half_life in half_life,
     wisen_warning in warning, wisen_policy in policy, wisen_standing in standings,
-    wisen_audit_entry in audit, wisen_merge in distil,
+    wisen_triggers in guard, wisen_audit_entry in audit, wisen_merge in distil,
     wisen_uplift in uplift, wisen_window in window, wisen_stretch in window,
     wisen_calibration in calibration,
 );

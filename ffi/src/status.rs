@@ -64,6 +64,10 @@ pub enum wisen_status {
     WISEN_BAD_IMPORT = 404,
     /// A file is no whole backup; nothing was restored.
     WISEN_BAD_BACKUP = 405,
+    /// The store is halted, and the call is one that the halt forbids.
+    WISEN_HALTED = 501,
+    /// A memory was not let in, by the hook or because of a secret in it.
+    WISEN_REFUSED = 502,
     /// A defect of Wisen itself.
     WISEN_INTERNAL = 901,
     /// A defect of Wisen itself that stopped a call half-way: the handle it was made on answers
@@ -73,7 +77,7 @@ pub enum wisen_status {
 
 use wisen_status as S;
 
-const NAMES: [(wisen_status, &std::ffi::CStr); 29] = [
+const NAMES: [(wisen_status, &std::ffi::CStr); 31] = [
     (S::WISEN_OK, c"WISEN_OK"),
     (S::WISEN_INVALID_ARGUMENT, c"WISEN_INVALID_ARGUMENT"),
     (S::WISEN_WRONG_DIMENSION, c"WISEN_WRONG_DIMENSION"),
@@ -101,6 +105,8 @@ const NAMES: [(wisen_status, &std::ffi::CStr); 29] = [
     (S::WISEN_CORRUPT, c"WISEN_CORRUPT"),
     (S::WISEN_BAD_IMPORT, c"WISEN_BAD_IMPORT"),
     (S::WISEN_BAD_BACKUP, c"WISEN_BAD_BACKUP"),
+    (S::WISEN_HALTED, c"WISEN_HALTED"),
+    (S::WISEN_REFUSED, c"WISEN_REFUSED"),
     (S::WISEN_INTERNAL, c"WISEN_INTERNAL"),
     (S::WISEN_PANIC, c"WISEN_PANIC"),
 ];

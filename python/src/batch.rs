@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyString};
-use wisen::{Memory, MemoryId};
+use wisen::{Memory, MemoryId, ReceiptId, Source};
 
 use crate::convert::{Arg, Given, seconds, text, whole};
 use crate::metadata;
@@ -17,6 +17,10 @@ pub(crate) struct Details<'a, 'py> {
     pub(crate) key: Given<'a, 'py>,
     pub(crate) supersedes: Given<'a, 'py>,
     pub(crate) ttl: Given<'a, 'py>,
+    pub(crate) source: Given<'a, 'py>,
+    pub(crate) origin: Given<'a, 'py>,
+    pub(crate) parents: Given<'a, 'py>,
+    pub(crate) model: Given<'a, 'py>,
 }
 
 /// The memory of `Store.remember`.
@@ -55,6 +59,10 @@ pub(crate) fn many<'py>(
     let key = Column::new(details.key, "key", "a sequence of str or None", rows)?;
     let supersedes = Column::new(details.supersedes, "supersedes", "a sequence of ids or None", rows)?;
     let ttl = Column::of_scalars(details.ttl, "ttl", "seconds or a sequence of seconds", rows)?;
+    let source = Column::of_texts(details.source, "source", rows)?;
+    let origin = Column::new(details.origin, "origin", "a sequence of receipts or None", rows)?;
+    let parents = Column::new(details.parents, "parents", "a sequence of sequences of ids", rows)?;
+    let model = Column::of_texts(details.model, "model", rows)?;
     let mut memories = Vec::with_capacity(count);
     for (row, (content, numbers)) in contents.iter().zip(vectors).enumerate() {
         let details = Details {
@@ -65,6 +73,10 @@ pub(crate) fn many<'py>(
             key: key.at(row),
             supersedes: supersedes.at(row),
             ttl: ttl.at(row),
+            source: source.at(row),
+            origin: origin.at(row),
+            parents: parents.at(row),
+            model: model.at(row),
         };
         let memory = Memory::new(text(content, Arg::new("contents").row(row))?, numbers);
         memories.push(describe(memory, &details, |what| Arg::new(what).row(row))?);
@@ -97,6 +109,29 @@ fn describe(
     }
     if let Some(ttl) = details.ttl {
         memory = memory.time_to_live(seconds(ttl, arg("ttl"))?);
+    }
+    if let Some(source) = details.source {
+        let word = text(source, arg("source"))?;
+        let unknown = || {
+            arg("source").invalid(source.py(), format!("{word:?} is none of human, tool, web, agent, import"))
+        };
+        memory = memory.source(Source::parse(&word).ok_or_else(unknown)?);
+    }
+    if let Some(origin) = details.origin {
+        let receipt: PyResult<ReceiptId> = match origin.getattr("receipt") {
+            Ok(receipt) if !receipt.is_none() => text(&receipt, arg("origin")),
+            _ => text(origin, arg("origin")),
+        }
+        .and_then(|receipt| receipt.parse().map_err(|error| arg("origin").refuse(origin.py(), error)));
+        memory = memory.origin(receipt?);
+    }
+    if let Some(parents) = details.parents {
+        for parent in entries(parents, arg("parents"), "a sequence of ids")? {
+            memory = memory.parent(MemoryId(whole(&parent?, arg("parents"))?));
+        }
+    }
+    if let Some(model) = details.model {
+        memory = memory.model(text(model, arg("model"))?);
     }
     Ok(memory)
 }

@@ -14,6 +14,7 @@ mod errors;
 mod evidence;
 mod figures;
 mod govern;
+mod guard;
 mod metadata;
 mod options;
 mod outcome;
@@ -39,6 +40,8 @@ mod module {
     use crate::figures::{Compaction, Namespace, ReportReply, Stats, Verification};
     #[pymodule_export]
     use crate::govern::{AuditEntry, Merge, Standing, Warning};
+    #[pymodule_export]
+    use crate::guard::{AuditVerification, Halt, Provenance, Ruling, Triggers, find_secrets};
     #[pymodule_export]
     use crate::options::open;
     #[pymodule_export]

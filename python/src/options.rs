@@ -1,10 +1,13 @@
 //! `wisen.open`.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
-use wisen::{Durability, Metric, Options, PublicKey};
+use wisen::{Durability, Incoming, Metric, Options, PublicKey, SecretAction};
 
 use crate::convert::{self, Arg, Given, count, flag, optional_text, seconds, word};
 use crate::errors::{call, to_py};
+use crate::guard;
 use crate::store::Store;
 
 /// Open the store in the directory `path`, or create it.
@@ -32,6 +35,11 @@ use crate::store::Store;
 ///         engine's default (2048).
 ///     authority_key: The public key with which the authorities of the store have to begin; with any
 ///         other, every check is denied.
+///     secrets: What happens to keys, tokens and passwords in what is remembered: "allow", "tag", "redact" or
+///         "refuse".
+///     hook: A callable that looks at every memory that this handle remembers or changes: it gets a dict with
+///         content, metadata, namespace, kind, author and source, and returns None (let it in), a str (store this
+///         text instead) or a `Ruling`. If it raises, the memory is refused with `RefusedError`.
 ///
 /// Raises:
 ///     InvalidArgumentError: An argument is outside its range.
@@ -44,10 +52,10 @@ use crate::store::Store;
 #[pyo3(
     signature = (path, dimension=None, *, metric=None, model=None, durability=None, read_only=None,
                  busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None,
-                 authority_key=None),
+                 authority_key=None, secrets=None, hook=None),
     text_signature = "(path, dimension=None, *, metric=None, model=None, durability='normal', \
         read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None, \
-        authority_key=None)"
+        authority_key=None, secrets='redact', hook=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
@@ -64,6 +72,8 @@ pub(crate) fn open(
     scan_below: Given<'_, '_>,
     seal_at: Given<'_, '_>,
     authority_key: Given<'_, '_>,
+    secrets: Given<'_, '_>,
+    hook: Given<'_, '_>,
 ) -> PyResult<Store> {
     let path = convert::path(path, "path")?;
     let number = |value: Given<'_, '_>, what| value.map(|v| count(v, Arg::new(what))).transpose();
@@ -94,6 +104,17 @@ pub(crate) fn open(
     }
     if let Some(key) = optional_text(authority_key, "authority_key")? {
         options = options.authority_key(PublicKey::parse(&key).map_err(|error| to_py(py, &error))?);
+    }
+    if let Some(action) = secrets {
+        options =
+            options.secrets(word(action, "secrets", SecretAction::parse, "allow, tag, redact, refuse")?);
+    }
+    if let Some(hook) = hook {
+        if !hook.is_callable() {
+            return Err(Arg::new("hook").type_error("a callable", hook));
+        }
+        let hook = hook.clone().unbind();
+        options = options.hook(Arc::new(move |memory: &Incoming<'_>| guard::ask(&hook, memory)));
     }
     if let Some(read_only) = read_only {
         options = options.read_only(flag(read_only, Arg::new("read_only"))?);

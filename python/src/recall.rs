@@ -6,6 +6,7 @@ use wisen::MemoryId;
 
 use crate::errors::call;
 use crate::govern::Warning;
+use crate::guard::Provenance;
 use crate::metadata::to_py;
 use crate::record::python_bool;
 use crate::rules::RuleNote;
@@ -194,6 +195,12 @@ impl Hit {
     #[getter]
     fn shift(&self) -> f64 {
         self.0.shift
+    }
+
+    /// Where it comes from, and how far that is trusted; None if the recall was made without content=True.
+    #[getter]
+    fn provenance(&self) -> Option<Provenance> {
+        self.0.provenance.clone().map(Provenance)
     }
 
     /// Its text; None if the recall was made without content=True.

@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 use wisen::{MemoryId, Timestamp};
 
 use crate::errors::call;
+use crate::guard::Provenance;
 use crate::store::Handle;
 use crate::{metadata, vectors};
 
@@ -67,6 +68,12 @@ impl Record {
     #[getter]
     fn author(&self) -> Option<&str> {
         self.0.author.as_deref()
+    }
+
+    /// Where it comes from, and how far that is trusted.
+    #[getter]
+    fn provenance(&self) -> Provenance {
+        Provenance(self.0.provenance.clone())
     }
 
     /// The caller's own name for it.

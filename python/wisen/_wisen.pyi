@@ -1,6 +1,6 @@
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from types import EllipsisType, TracebackType
 from typing import (
@@ -24,6 +24,7 @@ from typing_extensions import Buffer
 
 __all__ = [
     "AuditEntry",
+    "AuditVerification",
     "Authority",
     "Calibration",
     "CalibrationBin",
@@ -34,6 +35,7 @@ __all__ = [
     "Figures",
     "HalfLifeFit",
     "HalfLifeStatus",
+    "Halt",
     "Hit",
     "Match",
     "MemoryIterator",
@@ -42,24 +44,27 @@ __all__ = [
     "Policy",
     "Precedent",
     "Principal",
+    "Provenance",
     "Rate",
     "Recall",
     "Record",
     "ReportReply",
     "RuleNote",
+    "Ruling",
     "Standing",
     "Stats",
     "Store",
+    "Triggers",
     "Uplift",
     "Verification",
     "Warning",
     "__version__",
+    "find_secrets",
+    "generate_key",
     "import_store",
     "open",
-    "restore",
-    "generate_key",
-    "open",
     "public_key",
+    "restore",
 ]
 
 __version__: Final[str]
@@ -73,6 +78,9 @@ _Seconds: TypeAlias = float | timedelta
 _Metadata: TypeAlias = Mapping[str, Any]
 _Metric: TypeAlias = Literal["cosine", "dot", "l2"]
 _State: TypeAlias = Literal["active", "quarantined", "probation", "retired"]
+_Level: TypeAlias = Literal["no_writes", "no_recalls", "no_memory", "deny_all"]
+_Source: TypeAlias = Literal["human", "tool", "web", "agent", "import"]
+_Hook: TypeAlias = Callable[[dict[str, Any]], Ruling | str | None]
 _Used: TypeAlias = int | Hit | Iterable[int | Hit]
 _Outcome: TypeAlias = Literal["success", "failure", "unknown"] | bool | float | None
 
@@ -90,11 +98,14 @@ def open(
     scan_below: int | None = None,
     seal_at: int | None = None,
     authority_key: str | None = None,
+    secrets: Literal["allow", "tag", "redact", "refuse"] = "redact",
+    hook: _Hook | None = None,
 ) -> Store: ...
 def restore(file: str | os.PathLike[str], directory: str | os.PathLike[str]) -> None: ...
 def import_store(file: str | os.PathLike[str], directory: str | os.PathLike[str]) -> None: ...
 def generate_key() -> tuple[str, str]: ...
 def public_key(key: str) -> str: ...
+def find_secrets(text: str) -> list[tuple[str, int, int]]: ...
 
 @final
 class Store:
@@ -114,6 +125,10 @@ class Store:
         key: str | None = None,
         supersedes: int | None = None,
         ttl: _Seconds | None = None,
+        source: _Source | None = None,
+        origin: str | Recall | None = None,
+        parents: Iterable[int] | None = None,
+        model: str | None = None,
     ) -> int: ...
     def remember_many(
         self,
@@ -127,6 +142,10 @@ class Store:
         key: Iterable[str | None] | None = None,
         supersedes: Iterable[int | None] | None = None,
         ttl: _Seconds | Iterable[_Seconds | None] | None = None,
+        source: _Source | Iterable[_Source | None] | None = None,
+        origin: Iterable[str | Recall | None] | None = None,
+        parents: Iterable[Iterable[int] | None] | None = None,
+        model: str | Iterable[str | None] | None = None,
     ) -> list[int]: ...
     def update(
         self,
@@ -247,6 +266,18 @@ class Store:
     def release(self, id: int, reason: str) -> None: ...
     def retire(self, id: int, reason: str) -> None: ...
     def audit_entries(self, *, after: int = 0, limit: int = 100) -> list[AuditEntry]: ...
+    def halt(self, reason: str, level: _Level = "deny_all") -> Halt: ...
+    def halted(self) -> Halt | None: ...
+    def resume(self, reason: str, *, key: str | None = None) -> bool: ...
+    def set_triggers(self, triggers: Triggers, *, key: str | None = None) -> None: ...
+    def triggers(self) -> Triggers: ...
+    def set_audit_level(
+        self, level: Literal["everything", "decisions"], *, key: str | None = None
+    ) -> None: ...
+    def audit_level(self) -> Literal["everything", "decisions"]: ...
+    def audit_verify(self, anchor: str | None = None) -> AuditVerification: ...
+    def anchor(self) -> str: ...
+    def audit_export(self, path: str | os.PathLike[str]) -> int: ...
     def distil(self, namespace: str, threshold: float) -> list[Merge]: ...
     def separate(self, id: int) -> None: ...
     def get(self, id: int) -> Record | None: ...
@@ -387,6 +418,8 @@ class Recall:
 @final
 class Hit:
     @property
+    def provenance(self) -> Provenance | None: ...
+    @property
     def id(self) -> int: ...
     @property
     def namespace(self) -> str: ...
@@ -441,6 +474,8 @@ class Precedent:
 
 @final
 class Record:
+    @property
+    def provenance(self) -> Provenance: ...
     @property
     def id(self) -> int: ...
     @property
@@ -676,6 +711,90 @@ class Warning:
     def content(self) -> str | None: ...
     @property
     def metadata(self) -> dict[str, Any] | None: ...
+
+@final
+class Halt:
+    @property
+    def level(self) -> _Level: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def recorded(self) -> bool: ...
+
+@final
+class Triggers:
+    def __new__(
+        cls,
+        *,
+        level: _Level = "deny_all",
+        denials_per_minute: int = 0,
+        spend_per_hour_micros: int = 0,
+        repeats: int = 0,
+        failures_in_a_row: int = 0,
+    ) -> Self: ...
+    @property
+    def level(self) -> _Level: ...
+    @property
+    def denials_per_minute(self) -> int: ...
+    @property
+    def spend_per_hour_micros(self) -> int: ...
+    @property
+    def repeats(self) -> int: ...
+    @property
+    def failures_in_a_row(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AuditVerification:
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def memories(self) -> int: ...
+    @property
+    def anchor(self) -> str: ...
+    @property
+    def faults(self) -> list[tuple[int, str]]: ...
+
+@final
+class Provenance:
+    @property
+    def author(self) -> str | None: ...
+    @property
+    def trust(self) -> float: ...
+    @property
+    def source(self) -> _Source | None: ...
+    @property
+    def age(self) -> timedelta: ...
+    @property
+    def origin(self) -> str | None: ...
+    @property
+    def parents(self) -> list[int]: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def flags(self) -> list[str]: ...
+    @property
+    def tags(self) -> list[str]: ...
+
+@final
+class Ruling:
+    def __new__(
+        cls, *, content: str | None = None, tags: Iterable[str] = (), refuse: str | None = None
+    ) -> Self: ...
+    @property
+    def content(self) -> str | None: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def refuse(self) -> str | None: ...
 
 @final
 class Standing:

@@ -224,6 +224,16 @@ class BadBackupError(WisenError, ValueError):
     """A file is no whole backup; nothing was restored."""
 
     code = 405
+class HaltedError(WisenError, PermissionError):
+    """The store was halted, and the call is one that the halt forbids."""
+
+    code = 501
+
+
+class RefusedError(WisenError, ValueError):
+    """A memory was not let in, by the hook of the handle or because of a secret in it."""
+
+    code = 502
 
 
 class InternalError(WisenError, RuntimeError):

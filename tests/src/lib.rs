@@ -145,6 +145,14 @@ pub fn assert_sound(store: &Store) {
     assert!(found.is_ok(), "{found:?}");
 }
 
+/// Up to `limit` entries of the audit after the first `after`, of those that record decisions: what happens to
+/// every memory and report left out.
+pub fn decisions(store: &Store, after: usize, limit: usize) -> Vec<wisen::AuditEntry> {
+    let everyday = ["remember", "update", "forget", "expire", "report", "retract"];
+    let entries = store.audit_entries(0, usize::MAX).unwrap().into_iter();
+    entries.filter(|entry| !everyday.contains(&entry.op.as_str())).skip(after).take(limit).collect()
+}
+
 /// Names of the files in `segments/`, sorted.
 pub fn segment_files(store: &std::path::Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(store.join("segments")) else {

@@ -1,8 +1,11 @@
-//! The program `wisen`: a demo, looks into a store, what keeps it, and its rules.
+//! The program `wisen`: a demo, looks into a store, what keeps it, its rules, and what its owner decides.
 
+mod audit;
 mod demo;
+mod halt;
 mod info;
 mod keep;
+mod review;
 mod rules;
 mod text;
 mod verify;
@@ -33,6 +36,10 @@ enum Command {
     Import(keep::Import),
     Rules(rules::Args),
     Check(rules::CheckArgs),
+    Halt(halt::HaltArgs),
+    Resume(halt::ResumeArgs),
+    Audit(audit::Args),
+    Review(review::Args),
 }
 
 const AFTER_HELP: &str = "Examples:
@@ -43,6 +50,8 @@ const AFTER_HELP: &str = "Examples:
                                   a copy in one file
   wisen rules list STORE          its directives
   wisen check STORE --tool git    whether a tool may be called
+  wisen halt STORE --reason WHY   stop every process that uses a store
+  wisen audit anchor STORE        what to keep elsewhere, to notice tampering
 
 Exit status: 0 all is well, 1 faults were found or the command failed, 2 the arguments are wrong.\n\
 `wisen check` has its own: 0 allow, 2 deny, 3 ask.";
@@ -59,6 +68,10 @@ fn main() -> ExitCode {
         Command::Import(args) => keep::import(&args).map(|()| ExitCode::SUCCESS),
         Command::Rules(args) => rules::run(&args),
         Command::Check(args) => return rules::check(&args),
+        Command::Halt(args) => halt::halt(&args).map(|()| ExitCode::SUCCESS),
+        Command::Resume(args) => halt::resume(&args).map(|()| ExitCode::SUCCESS),
+        Command::Audit(args) => audit::run(&args),
+        Command::Review(args) => review::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wisen: {error:#}");

@@ -43,6 +43,10 @@ fn help_shows_examples_and_usage_errors_end_with_2() {
         &["compact", "--help"],
         &["export", "--help"],
         &["import", "--help"],
+        &["halt", "--help"],
+        &["resume", "--help"],
+        &["audit", "--help"],
+        &["review", "--help"],
     ] {
         assert!(out(command, 0).contains("Examples:"), "{command:?}");
     }
@@ -236,4 +240,39 @@ fn rules_are_added_and_checked() {
     out(&["check", path, "--tool", "sh", "--args", "{\"c\": \"rm x\"}"], 0);
     out(&["rules", "remove", path, "no-rm", "--reason", "x", "--key", key], 0);
     assert!(out(&["rules", "authorities", path], 0).contains("owner"));
+}
+
+#[test]
+fn an_owner_halts_resumes_audits_and_reviews() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    let store = Store::open(&path, Options::new(2)).expect("opens");
+    let id = store.remember(Memory::new("restart the worker", [1.0, 0.5])).expect("remembers");
+    let keys = store.create_authority("ann").expect("creates");
+    store.close().expect("closes");
+    let path = text(&path);
+    assert_eq!(out(&["halt", path], 0), "not halted\n");
+    let shown = out(&["halt", path, "--reason", "a drill"], 0);
+    assert!(shown.contains("deny_all") && shown.contains("a drill"), "{shown}");
+    assert!(out(&["halt", path], 0).contains("owner"));
+    assert!(err(&["halt", path, "--level", "some", "--reason", "x"], 1).contains("no_writes"));
+    assert!(err(&["resume", path, "--reason", "over"], 1).contains("authority"));
+    let file = folder.path().join("key");
+    fs::write(&file, keys.secret.to_text()).expect("writes");
+    assert_eq!(out(&["resume", path, "--reason", "over", "--key-file", text(&file)], 0), "resumed\n");
+
+    let anchor = out(&["audit", "anchor", path], 0);
+    assert!(anchor.starts_with("wisen-audit-1:"), "{anchor}");
+    assert_eq!(out(&["review", path], 0), "nothing to review\n");
+    let id = id.to_string();
+    let listed = out(&["review", path, "--retire", &id, "--reason", "out of date"], 0);
+    assert!(listed.contains("retired") && listed.contains("out of date"), "{listed}");
+    assert!(out(&["review", path, "--release", &id, "--reason", "back"], 0).contains("probation"));
+    assert!(out(&["audit", "verify", path, "--anchor", &anchor], 0).contains("nothing wrong"));
+    let wrong = anchor.trim().replace("wisen-audit-1:", "wisen-audit-1:9");
+    assert!(out(&["audit", "verify", path, "--anchor", &wrong], 1).contains("are missing"));
+    assert!(out(&["audit", "list", path, "--last", "2"], 0).contains("release"));
+    let lines = out(&["audit", "export", path], 0);
+    let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["op"], &last["actor"]), (&"release".into(), &"owner".into()));
 }

@@ -16,8 +16,10 @@ use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
 
+use super::gate::{Hook, SecretAction};
 use super::rulebook::Rules;
 use super::seal::Tally;
+use super::triggers::Watch;
 use super::view::View;
 
 /// An open store.
@@ -34,6 +36,7 @@ pub(crate) struct Core {
     pub settings: Settings,
     pub counters: Counters,
     pub rules: Rules,
+    pub watch: Watch,
     /// Set to stop a build that is under way.
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
@@ -43,12 +46,27 @@ pub(crate) struct Core {
     scratches: Mutex<Vec<Scratch>>,
 }
 
+/// What a call does, by which a halt may forbid it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Shows what is stored.
+    Read,
+    /// Searches memories for an agent.
+    Recall,
+    /// Changes something.
+    Write,
+    /// Tells how the store stands, or halts, resumes and closes it: never forbidden.
+    Oversight,
+}
+
 /// Settings of the handle.
 pub(crate) struct Settings {
     pub width: usize,
     pub seal_at: usize,
     pub threads: usize,
     pub build: BuildParams,
+    pub secrets: SecretAction,
+    pub hook: Option<Arc<dyn Hook>>,
     /// The key that the authorities of the store have to begin with.
     pub authority_key: Option<PublicKey>,
 }
@@ -91,6 +109,7 @@ impl Core {
             settings,
             counters: Counters::default(),
             rules: Rules::default(),
+            watch: Watch::default(),
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
             tally: Mutex::default(),
@@ -103,13 +122,19 @@ impl Core {
     /// Every call begins here: refused once the handle is closed, and in a process that it was not
     /// opened in (a fork copies neither the threads nor SQLite's locks).
     pub(crate) fn enter(&self) -> Result<()> {
+        self.enter_for(Call::Read)
+    }
+
+    /// As [`Core::enter`], for a call of another kind than one that only reads; refused if the store is halted
+    /// for it.
+    pub(crate) fn enter_for(&self, call: Call) -> Result<()> {
         if self.is_foreign() {
             return Err(Error::Forked { opened_by: self.opened_by, here: std::process::id() });
         }
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        Ok(())
+        self.obey(call)
     }
 
     /// Whether this process is a fork of the one that opened the handle.
@@ -141,8 +166,14 @@ impl Core {
         }
     }
 
-    /// Refuses what a read-only handle must not do.
+    /// Refuses what a read-only handle must not do, and what a halt forbids. Every call that writes asks.
     pub(crate) fn writable(&self) -> Result<()> {
+        self.obey(Call::Write)?;
+        self.writable_when_halted()
+    }
+
+    /// As [`Core::writable`], for the halt itself.
+    pub(crate) fn writable_when_halted(&self) -> Result<()> {
         if self.db.is_read_only() {
             let why = "it was opened read-only".to_owned();
             return Err(Error::ReadOnly { path: self.path.clone(), why });
@@ -191,7 +222,11 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
 /// full disk is nobody's.
 pub(crate) fn row_error(row: usize, rows: usize) -> impl Fn(Error) -> Error {
     move |error| match error {
-        at_fault if (100..300).contains(&(at_fault.code() as i32)) && rows > 1 => {
+        at_fault
+            if rows > 1
+                && ((100..300).contains(&(at_fault.code() as i32))
+                    || matches!(at_fault, Error::Refused { .. })) =>
+        {
             Error::Row { row, source: Box::new(at_fault) }
         }
         other => other,

@@ -12,10 +12,11 @@ use crate::store::audit::{self, Actor};
 use crate::store::directives::{self, Signed};
 use crate::store::{Tx, heads};
 
-use super::core::{Core, after, check_name};
+use super::core::{Call, Core, after, check_name};
 use super::rulebook;
 use super::ruled::wrong_dimension;
 use super::store::Store;
+use super::triggers;
 
 /// Longest JSON text of a fact, in bytes.
 const MAX_FACT: usize = 64 << 10;
@@ -230,10 +231,27 @@ impl Store {
     /// A clock that is moved back brings nothing back that allows (an override, a fact, a PREFER that has
     /// ended), and lets nothing go that restricts.
     pub fn check(&self, action: &Action) -> Result<Decision> {
-        self.core.enter()?;
-        let decision = rulebook::check(&self.core, action)?;
-        if decision.answer == Answer::Deny && self.core.rules.note_denial(&self.core, action, &decision) {
-            self.keeper.receipts_wait();
+        self.core.enter_for(Call::Oversight)?;
+        let decision = if self.core.forbids(Call::Read) {
+            Decision::closed("the store is halted: `halted` tells why".to_owned())
+        } else {
+            match triggers::note_action(&self.core, action.fingerprint()) {
+                Ok(false) => rulebook::check(&self.core, action)?,
+                Ok(true) => {
+                    Decision::closed("the same action again and again: the store is halted".to_owned())
+                }
+                Err(error) => Decision::closed(format!("what halts the store cannot be read: {error}")),
+            }
+        };
+        let kept = !self.core.db.is_read_only() && !crate::sabotage::on("denials_forgotten");
+        if decision.answer == Answer::Deny && kept {
+            self.note_denial(json!({
+                "tool": action.tool,
+                "agent": action.agent,
+                "namespace": action.namespace,
+                "rule": decision.rule,
+                "reason": decision.reason,
+            }));
         }
         Ok(decision)
     }

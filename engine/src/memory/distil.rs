@@ -101,7 +101,7 @@ fn distil(core: &Core, namespace: &str, threshold: f32) -> Result<Vec<Merge>> {
 }
 
 /// Merges two memories if they are still what they were when they were found. Returns whether they were.
-pub(crate) fn absorb(tx: &mut Tx<'_>, actor: Actor, merge: Merge) -> Result<bool> {
+pub(crate) fn absorb(tx: &mut Tx<'_>, actor: Actor<'_>, merge: Merge) -> Result<bool> {
     let load = |tx: &Tx<'_>, id: MemoryId| -> Result<Option<MemoryRow>> {
         Ok(memories::load(tx.conn, id.0.cast_signed())?.filter(|row| row.status == LIVE))
     };

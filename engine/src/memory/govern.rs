@@ -59,7 +59,7 @@ fn namespace(core: &Core, id: i64) -> Result<Option<(String, Arc<Partition>)>> {
 /// Writes down another standing, and in the audit table why.
 pub(crate) fn decide(
     tx: &mut Tx<'_>,
-    actor: Actor,
+    actor: Actor<'_>,
     op: &'static str,
     before: &StandingRow,
     mut after: StandingRow,

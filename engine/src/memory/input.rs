@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::filter::Filter;
 use crate::id::{MemoryId, ReceiptId};
 
+use super::origin::Source;
+
 /// The namespace that is meant where none is named.
 pub const DEFAULT_NAMESPACE: &str = "default";
 /// The kind of a memory that names none.
@@ -24,6 +26,13 @@ pub struct Memory {
     pub(crate) key: Option<String>,
     pub(crate) supersedes: Option<MemoryId>,
     pub(crate) time_to_live: Option<Duration>,
+    pub(crate) source: Option<Source>,
+    pub(crate) origin: Option<ReceiptId>,
+    pub(crate) parents: Vec<MemoryId>,
+    pub(crate) model: Option<String>,
+    /// Bits of [`Flag`](super::origin::Flag)s; set where it is let in, as are the tags.
+    pub(crate) flags: i64,
+    pub(crate) tags: Vec<String>,
 }
 
 impl Memory {
@@ -39,7 +48,37 @@ impl Memory {
             key: None,
             supersedes: None,
             time_to_live: None,
+            source: None,
+            origin: None,
+            parents: Vec::new(),
+            model: None,
+            flags: 0,
+            tags: Vec::new(),
         }
+    }
+
+    /// What kind of source it comes from. Default: not told.
+    pub fn source(mut self, source: Source) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The recall in which it came about.
+    pub fn origin(mut self, receipt: ReceiptId) -> Self {
+        self.origin = Some(receipt);
+        self
+    }
+
+    /// Adds a memory that it was made of; at most 64.
+    pub fn parent(mut self, parent: MemoryId) -> Self {
+        self.parents.push(parent);
+        self
+    }
+
+    /// The model that wrote it (1 to 255 bytes).
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.model = Some(name.into());
+        self
     }
 
     /// The partition it belongs to (1 to 255 bytes). Default: `"default"`.

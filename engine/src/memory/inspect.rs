@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rusqlite::Connection;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::outcome::Calibration;
@@ -13,23 +14,25 @@ use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, directives, fields, forecasts,
-    half_lives, lots, names, policies, principals, reports, standings, tables,
+    guard, half_lives, lots, names, origins, policies, principals, reports, standings, tables,
 };
 
 use super::core::Core;
+use super::origin::provenance;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::partition::experience_metric;
 use super::points::Loaded;
 use super::recall::parse_metadata;
-use super::seal;
+use super::{seal, triggers};
 
 /// Dangling references that are named one by one.
 const MOST_REFERENCES: usize = 100;
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
+    let now = core.now();
     core.db.snapshot(|conn| match memories::load(conn, id.0.cast_signed())? {
-        Some(row) if row.status != memories::FORGOTTEN => record(conn, row).map(Some),
+        Some(row) if row.status != memories::FORGOTTEN => record(conn, row, now).map(Some),
         _ => Ok(None),
     })
 }
@@ -51,15 +54,17 @@ pub(crate) fn page(
         };
         let after = i64::try_from(after.0).unwrap_or(i64::MAX);
         let rows = memories::page(conn, namespace, after, limit)?;
-        rows.into_iter().map(|row| record(conn, row)).collect()
+        let now = core.now();
+        rows.into_iter().map(|row| record(conn, row, now)).collect()
     })
 }
 
-fn record(conn: &Connection, row: MemoryRow) -> Result<Record> {
+fn record(conn: &Connection, row: MemoryRow, now: Timestamp) -> Result<Record> {
     let lost = |what: &str| Error::corrupt(format!("memory {} has lost its {what}", row.id));
     let (content, metadata, _) = memories::payload(conn, row.id)?.ok_or_else(|| lost("payload"))?;
     let vector = memories::vector(conn, row.id)?.ok_or_else(|| lost("vector"))?;
     let namespace = names::namespace_by_id(conn, row.namespace)?.ok_or_else(|| lost("namespace"))?;
+    let provenance = provenance(conn, &row, now, &mut HashMap::new())?;
     Ok(Record {
         id: MemoryId(row.id.cast_unsigned()),
         namespace: namespace.name,
@@ -67,13 +72,14 @@ fn record(conn: &Connection, row: MemoryRow) -> Result<Record> {
         content,
         vector,
         metadata: parse_metadata(metadata.as_deref())?,
-        author: row.author.map(|author| names::principal_name(conn, author)).transpose()?,
+        author: provenance.author.clone(),
         key: row.key,
         created_at: row.created_at,
         updated_at: row.updated_at,
         expires_at: row.expires_at,
         superseded_by: row.superseded_by.map(|id| MemoryId(id.cast_unsigned())),
         merged_into: aliases::survivor(conn, row.id)?.map(|id| MemoryId(id.cast_unsigned())),
+        provenance,
     })
 }
 
@@ -196,9 +202,11 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     let trust = core.trust();
     core.db.snapshot(|conn| {
         verify_rows(conn, &mut rows)?;
-        match directives::check_all(conn, &trust) {
-            Ok(faults) => rows.faults.extend(faults),
-            Err(error) => rows.faults.push(sentence(error)),
+        for checked in [directives::check_all(conn, &trust), triggers::verify(core, conn)] {
+            match checked {
+                Ok(faults) => rows.faults.extend(faults),
+                Err(error) => rows.faults.push(sentence(error)),
+            }
         }
         Ok(())
     })?;
@@ -311,6 +319,8 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
         fields::check_all(conn),
         forecasts::tallies(conn, None).map(|_| Vec::new()),
         audit::check_all(conn),
+        guard::check(conn),
+        origins::check_all(conn),
         policies::check_all(conn),
         standings::check_all(conn),
         names::check_counts(conn),
@@ -352,7 +362,7 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
         after = last.id;
         for row in rows {
             found.memories += 1;
-            if let Err(error) = record(conn, row) {
+            if let Err(error) = record(conn, row, 0) {
                 found.faults.push(sentence(error));
             }
         }
@@ -365,7 +375,7 @@ fn verify_merged(conn: &Connection, found: &mut Verification) -> Result<()> {
     found.faults.extend(faults);
     for row in merged {
         found.memories += 1;
-        if let Err(error) = record(conn, row) {
+        if let Err(error) = record(conn, row, 0) {
             found.faults.push(sentence(error));
         }
     }

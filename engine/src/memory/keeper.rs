@@ -1,4 +1,4 @@
-//! The two threads of a handle: one writes receipts, one seals. Started when first needed.
+//! The two threads of a handle: one writes receipts and denials, one seals. Started when first needed.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 
 use super::core::Core;
-use super::{report, seal};
+use super::{report, seal, triggers};
 
 /// Receipts issued within this time are written together.
 const BATCH: Duration = Duration::from_millis(10);
@@ -83,13 +83,9 @@ fn write_receipts(core: &Core, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         std::thread::sleep(BATCH);
         // A failure loses nothing: the receipts stay in memory and the next attempt takes them along.
-        if core
-            .rules
-            .write_denials(core)
-            .and(core.receipts.flush(core.now()))
-            .and_then(|()| report::settle(core))
-            .is_err()
-        {
+        let denials = triggers::write_denials(core);
+        let receipts = core.receipts.flush(core.now()).and_then(|()| report::settle(core));
+        if denials.and(receipts).is_err() {
             std::thread::sleep(PAUSE);
         }
     }

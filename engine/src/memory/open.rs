@@ -69,6 +69,8 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         width: if options.width == 0 { DEFAULT_WIDTH } else { options.width },
         seal_at: options.seal_at,
         threads: options.threads,
+        secrets: options.secrets,
+        hook: options.hook.clone(),
         build: BuildParams { graph_from: options.scan_below, ..BuildParams::default() },
         authority_key: options.authority_key,
     };

@@ -7,6 +7,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::key::PublicKey;
 use crate::vector::Metric;
 
+use super::gate::{Hook, SecretAction};
+
 /// What an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -48,6 +50,8 @@ pub struct Options {
     pub(crate) scan_below: usize,
     pub(crate) seal_at: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) secrets: SecretAction,
+    pub(crate) hook: Option<Arc<dyn Hook>>,
     pub(crate) authority_key: Option<PublicKey>,
 }
 
@@ -71,6 +75,8 @@ impl Options {
             scan_below: DEFAULT_SCAN_BELOW,
             seal_at: DEFAULT_SEAL_AT,
             clock: Arc::new(SystemClock),
+            secrets: SecretAction::default(),
+            hook: None,
             authority_key: None,
         }
     }
@@ -139,6 +145,20 @@ impl Options {
     /// [`check`](crate::Store::check) denies everything. Default: what the store says.
     pub fn authority_key(mut self, key: PublicKey) -> Self {
         self.authority_key = Some(key);
+        self
+    }
+
+    /// What happens to keys, tokens and passwords in what this handle remembers. Default:
+    /// [`SecretAction::Redact`].
+    pub fn secrets(mut self, action: SecretAction) -> Self {
+        self.secrets = action;
+        self
+    }
+
+    /// Looks at every memory that this handle remembers or changes, and may allow, redact, tag or refuse it.
+    /// Default: none.
+    pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hook = Some(hook);
         self
     }
 

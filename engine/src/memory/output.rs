@@ -7,6 +7,7 @@ use crate::id::{MemoryId, ReceiptId, ReportId};
 use crate::outcome::{Calibration, Evidence, StandingState};
 use crate::vector::Metric;
 
+use super::origin::Provenance;
 use super::ruled::RuleNote;
 
 /// The answer to a [`Query`](crate::Query).
@@ -63,6 +64,8 @@ pub struct Hit {
     pub content: Option<String>,
     /// Its metadata, if the query asked for contents; null if it has none.
     pub metadata: Option<Value>,
+    /// Where it comes from and how far that is trusted, if the query asked for contents.
+    pub provenance: Option<Provenance>,
 }
 
 impl Hit {
@@ -141,6 +144,8 @@ pub struct Record {
     pub superseded_by: Option<MemoryId>,
     /// The memory that stands for it since it was merged ([`Store::distil`](crate::Store::distil)).
     pub merged_into: Option<MemoryId>,
+    /// Where it comes from, and how far that is trusted.
+    pub provenance: Provenance,
 }
 
 /// What became of a report.
@@ -234,8 +239,8 @@ pub struct Stats {
     pub calibration: Calibration,
 }
 
-/// An entry of the audit table: what was decided, by whom and on which figures. Never changed or
-/// deleted.
+/// An entry of the audit: what was done or decided, by whom and on which figures. Never changed or
+/// deleted; [`Store::audit_verify`](crate::Store::audit_verify) shows it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AuditEntry {
@@ -243,9 +248,10 @@ pub struct AuditEntry {
     pub id: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// `"engine"`: by a rule; `"owner"`: by a call.
+    /// `"engine"`: by a rule; `"owner"`: by a call; `"principal:NAME"`: proven by its token;
+    /// `"unproven:NAME"`: a name that anybody may use; `"authority:NAME"`: proven by its signature.
     pub actor: String,
-    /// What was done, such as `"quarantine"` or `"policy"`.
+    /// What was done, such as `"remember"`, `"quarantine"` or `"policy"`.
     pub op: String,
     /// The namespace it is about, unless that is gone.
     pub namespace: Option<String>,

@@ -390,6 +390,7 @@ impl State {
             | Op::TrustChanged
             | Op::HalfLifeChanged
             | Op::FieldsChanged
+            | Op::Guarded
             | Op::Rules => {}
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Principals: who may report in whose name.
 
+use serde_json::json;
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::store::audit::{self, Actor};
 use crate::store::principals;
 
 use super::core::{Core, check_name};
@@ -32,13 +34,22 @@ pub struct Principal {
 pub(crate) fn register(core: &Core, name: &str) -> Result<String> {
     core.writable()?;
     check_name("name", name)?;
-    core.db.write(core.now(), |tx| principals::register(tx, name))
+    core.db.write(core.now(), |tx| {
+        audit::record(tx, Actor::Owner, "register", 0, 0, &json!({ "name": name }))?;
+        principals::register(tx, name)
+    })
 }
 
 /// Takes a registration away.
 pub(crate) fn revoke(core: &Core, name: &str) -> Result<bool> {
     core.writable()?;
-    core.db.write(core.now(), |tx| principals::revoke(tx, name))
+    core.db.write(core.now(), |tx| {
+        let revoked = principals::revoke(tx, name)?;
+        if revoked {
+            audit::record(tx, Actor::Owner, "revoke", 0, 0, &json!({ "name": name }))?;
+        }
+        Ok(revoked)
+    })
 }
 
 /// Everybody who is registered or has reported under a name.

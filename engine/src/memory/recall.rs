@@ -22,7 +22,7 @@ use super::output::{Hit, Recall};
 use super::partition::{Partition, Snapshot, experience_metric};
 use super::points::{Among, Damage, Search, memory_vector};
 use super::ruled::{self, Ruled};
-use super::trial;
+use super::{origin, trial};
 
 /// A namespace that takes part in a recall.
 pub(super) struct Ground {
@@ -117,12 +117,14 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
             shift: r.lean,
             content: None,
             metadata: None,
+            provenance: None,
         })
         .collect();
     if query.content {
-        let hits = hits.iter_mut().map(|hit| (hit.id, &mut hit.content, &mut hit.metadata));
+        let contents = hits.iter_mut().map(|hit| (hit.id, &mut hit.content, &mut hit.metadata));
         let warnings = warnings.iter_mut().map(|w| (w.id, &mut w.content, &mut w.metadata));
-        load_contents(core, hits.chain(warnings), &mut effort)?;
+        load_contents(core, contents.chain(warnings), &mut effort)?;
+        origin::load(core, &mut hits, now)?;
     }
     if let Some(id) = receipt {
         let shown = placed.iter().map(|placed| placed.ranked.memory).collect();

@@ -1,30 +1,44 @@
 //! Remembering, changing, forgetting.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
+use crate::store::audit::{self, Actor};
 use crate::store::memories::{self, Amendment, LIVE, MemoryRow, NewMemory};
+use crate::store::salts::{self, Salt};
 use crate::store::{Tx, aliases, names};
 
 use super::core::{Core, after, check_name, check_text, row_error};
 use super::doubles::Doubles;
 use super::input::{Memory, Update};
+use super::{gate, origin, witness};
 
 /// Stores memories: all of them or none.
-pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>> {
+pub(crate) fn remember(core: &Core, mut memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
     core.writable()?;
-    let mut metadata = Vec::with_capacity(memories.len());
-    for (row, memory) in memories.iter().enumerate() {
-        metadata.push(check(core, memory).map_err(row_error(row, memories.len()))?);
+    let rows = memories.len();
+    let mut metadata = Vec::with_capacity(rows);
+    for (row, memory) in memories.iter_mut().enumerate() {
+        let checked = check(core, memory).and_then(|()| {
+            gate::admit(core, memory)?;
+            check_text("content", &memory.content)?;
+            metadata_text(&memory.metadata)
+        });
+        metadata.push(checked.map_err(row_error(row, rows))?);
     }
+    let memories = &memories[..];
     let mut doubles = Doubles::find(core, memories)?;
     core.db.write(core.now(), |tx| {
+        let told = witness::is_wanted(core, tx.conn)?;
+        let salts = salts::draw(if told { memories.len() } else { 0 })?;
         let mut ids = Vec::with_capacity(memories.len());
         let mut added: Vec<(i64, i64)> = Vec::new();
+        let mut kept = Vec::with_capacity(memories.len());
         for (row, memory) in memories.iter().enumerate() {
-            let (id, namespace) =
-                store(tx, memory, metadata[row].as_deref()).map_err(row_error(row, memories.len()))?;
+            let (id, namespace) = store(tx, memory, metadata[row].as_deref(), salts.get(row).copied())
+                .map_err(row_error(row, memories.len()))?;
+            kept.extend(namespace.map(|namespace| (id, namespace, row)));
             match added.iter_mut().find(|(known, _)| Some(*known) == namespace) {
                 Some((_, count)) => *count += 1,
                 None => added.extend(namespace.map(|namespace| (namespace, 1))),
@@ -35,12 +49,13 @@ pub(crate) fn remember(core: &Core, memories: &[Memory]) -> Result<Vec<MemoryId>
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
         }
+        witness::remembered(tx, &kept, memories, &metadata, &salts)?;
         Ok(ids)
     })
 }
 
-/// Checks what can be checked without the database; returns the metadata as text.
-fn check(core: &Core, memory: &Memory) -> Result<Option<String>> {
+/// Checks what can be checked without the database.
+fn check(core: &Core, memory: &Memory) -> Result<()> {
     core.prepare(&memory.vector)?;
     check_text("content", &memory.content)?;
     check_name("namespace", &memory.namespace)?;
@@ -51,7 +66,8 @@ fn check(core: &Core, memory: &Memory) -> Result<Option<String>> {
     if let Some(key) = &memory.key {
         check_name("key", key)?;
     }
-    metadata_text(&memory.metadata)
+    origin::check(memory)?;
+    metadata_text(&memory.metadata).map(|_| ())
 }
 
 fn metadata_text(metadata: &Value) -> Result<Option<String>> {
@@ -70,7 +86,12 @@ fn metadata_text(metadata: &Value) -> Result<Option<String>> {
 }
 
 /// Stores one memory. Returns its id, and its namespace if it was not there before.
-fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i64, Option<i64>)> {
+fn store(
+    tx: &mut Tx<'_>,
+    memory: &Memory,
+    metadata: Option<&str>,
+    salt: Option<Salt>,
+) -> Result<(i64, Option<i64>)> {
     let namespace = names::intern_namespace(tx, &memory.namespace)?;
     if let Some(key) = &memory.key
         && let Some(row) = memories::by_key(tx.conn, namespace, key)?
@@ -78,7 +99,7 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
         if row.status == LIVE && row.expires_at.is_some_and(|at| at <= tx.now) {
             // Its time is over and no seal has swept it yet: the key is free again.
             memories::forget(tx, row)?;
-            return store(tx, memory, metadata);
+            return store(tx, memory, metadata, salt);
         }
         return if is_same(tx, &row, memory, metadata)? {
             Ok((aliases::survivor(tx.conn, row.id)?.unwrap_or(row.id), None))
@@ -99,8 +120,10 @@ fn store(tx: &mut Tx<'_>, memory: &Memory, metadata: Option<&str>) -> Result<(i6
         content: &memory.content,
         metadata,
         vector: &memory.vector,
+        salt,
     };
     let id = memories::insert(tx, &new)?;
+    origin::keep(tx, id, memory)?;
     if crate::sabotage::on("texts_make_facts") && memory.content.contains("fact") {
         crate::store::directives::record(tx, "tests", &Value::from("passed"), i64::MAX)?;
     }
@@ -136,7 +159,7 @@ fn is_same(tx: &Tx<'_>, row: &MemoryRow, memory: &Memory, metadata: Option<&str>
 }
 
 /// Changes a stored memory.
-pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
+pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()> {
     core.writable()?;
     if let Some(vector) = &change.vector {
         core.prepare(vector)?;
@@ -147,9 +170,13 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
     if let Some(kind) = &change.kind {
         check_name("kind", kind)?;
     }
+    change.metadata.as_ref().map(metadata_text).transpose()?;
+    let texts = change.content.is_some() || change.metadata.is_some();
+    let (flags, tags) = gate::admit_texts(core, &mut change.content, &mut change.metadata)?;
     let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
     core.db.write(core.now(), |tx| {
         let row = current(tx, id)?;
+        let (before, memory) = (witness::before(core, tx, &row)?, row.id);
         let amendment = Amendment {
             content: change.content.as_deref(),
             metadata: metadata.as_ref().map(Option::as_deref),
@@ -157,7 +184,11 @@ pub(crate) fn update(core: &Core, id: MemoryId, change: &Update) -> Result<()> {
             expires_at: change.time_to_live.map(|ttl| ttl.map(|ttl| after(tx.now, ttl))),
             vector: change.vector.as_deref(),
         };
-        memories::amend(tx, row, &amendment)
+        memories::amend(tx, row, &amendment)?;
+        if texts {
+            origin::reflag(tx, memory, flags, &tags)?;
+        }
+        witness::updated(tx, before, memory)
     })
 }
 
@@ -167,7 +198,11 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
     core.db.write(core.now(), |tx| {
         let row = memories::load(tx.conn, id.0.cast_signed())?;
         match row.filter(|row| row.status != memories::FORGOTTEN) {
-            Some(row) => memories::forget(tx, row).map(|()| true),
+            Some(row) => {
+                let (before, namespace, memory) = (witness::before(core, tx, &row)?, row.namespace, row.id);
+                memories::forget(tx, row)?;
+                witness::forgotten(tx, before, namespace, memory).map(|()| true)
+            }
             None => Ok(false),
         }
     })
@@ -177,7 +212,12 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
 pub(crate) fn drop_namespace(core: &Core, name: &str) -> Result<u64> {
     core.writable()?;
     core.db.write(core.now(), |tx| match names::namespace_by_name(tx.conn, name)? {
-        Some(row) => memories::drop_namespace(tx, row.id).map(i64::cast_unsigned),
+        Some(row) => {
+            let dropped = memories::drop_namespace(tx, row.id)?;
+            let detail = json!({ "name": name, "memories": dropped });
+            audit::record(tx, Actor::Owner, "drop_namespace", row.id, 0, &detail)?;
+            Ok(dropped.cast_unsigned())
+        }
         None => Ok(0),
     })
 }

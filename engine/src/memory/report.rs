@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId, ReportId};
+use crate::store::audit::Actor;
 use crate::store::credit::{self, Filed};
 use crate::store::reports::{self, About, NewReport};
 use crate::store::{Effect, Ledger, Slip, Tx, is_bound};
@@ -13,9 +14,12 @@ use crate::vector::Metric;
 use super::calibrate;
 use super::core::{Core, check_name, check_text, row_error};
 use super::govern;
+use super::halt;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::partition::experience_metric;
+use super::triggers::{self, Pulled};
+use super::witness;
 
 /// How long a receipt that cannot be found may still be on its way, in microseconds. It is written
 /// within milliseconds of the recall; a minute allows for clocks that differ.
@@ -35,15 +39,22 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
         }
     }
     let now = core.now();
-    let (filed, effect): (Vec<Filed>, Effect) = core.db.write(now, |tx| {
+    let (filed, effect, pulled): (Vec<Filed>, Effect, Pulled) = core.db.write(now, |tx| {
         let mut ledger = Ledger::default();
         let mut filed = Vec::with_capacity(reports.len());
         for (row, report) in reports.iter().enumerate() {
             let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
             filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
         }
-        Ok((filed, conclude(tx, ledger)?))
+        let effect = conclude(tx, ledger)?;
+        let guard = core.guard(tx.conn)?;
+        witness::reported(tx, &guard, reports, &filed)?;
+        let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
+        Ok((filed, effect, pulled))
     })?;
+    if let Some((level, reason)) = pulled {
+        halt::halt(core, Actor::Engine, &reason, level)?;
+    }
     // The reports are stored: what follows may fail, and is done with a later report, flush or seal. An
     // error now would say that they were not.
     govern::consider(core, &effect);
@@ -73,6 +84,9 @@ pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
     let (retracted, effect) = core.db.write(core.now(), |tx| {
         let mut ledger = Ledger::default();
         let retracted = credit::retract(tx, &mut ledger, id)?;
+        if retracted {
+            witness::retracted(core, tx, id.0)?;
+        }
         Ok((retracted, conclude(tx, ledger)?))
     })?;
     govern::consider(core, &effect);

@@ -12,19 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
-use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::rules::{Action, Answer, Decision, FactValue, Index, Now, RuleBook};
-use crate::store::audit::{self, Actor};
+use crate::rules::{Action, Decision, FactValue, Index, Now, RuleBook};
 use crate::store::directives::{self, Verified};
 
 use super::core::Core;
 use super::ruled::Ruled;
-
-/// Denials kept for the audit table while it cannot be written; beyond, they are counted.
-const MOST_WAITING: usize = 10_000;
 
 /// The rules of a handle.
 #[derive(Default)]
@@ -33,7 +28,6 @@ pub(crate) struct Rules {
     current: RwLock<Option<Arc<State>>>,
     /// This handle has recorded a fact.
     stale: AtomicBool,
-    denials: Mutex<Denials>,
     /// Signatures found good. Taken last of all locks.
     pub(super) verified: Mutex<Verified>,
     /// What the rules say of the memories of a namespace.
@@ -46,12 +40,6 @@ struct Watch {
     conn: Option<Connection>,
     data_version: i64,
     tick: (i64, i64),
-}
-
-#[derive(Default)]
-struct Denials {
-    waiting: Vec<serde_json::Value>,
-    lost: u64,
 }
 
 /// The rules at one moment.
@@ -118,56 +106,6 @@ impl Rules {
     pub(crate) fn close(&self) {
         self.watch.lock().conn = None;
         *self.current.write() = None;
-    }
-
-    /// Notes a denial for the audit table: it is written in the background, with the receipts. Returns
-    /// whether there is something to write.
-    pub(crate) fn note_denial(&self, core: &Core, action: &Action, decision: &Decision) -> bool {
-        if core.db.is_read_only()
-            || decision.answer != Answer::Deny
-            || crate::sabotage::on("denials_forgotten")
-        {
-            return false;
-        }
-        let mut denials = self.denials.lock();
-        if denials.waiting.len() < MOST_WAITING {
-            denials.waiting.push(json!({
-                "tool": action.tool,
-                "agent": action.agent,
-                "namespace": action.namespace,
-                "rule": decision.rule,
-                "reason": decision.reason,
-            }));
-        } else {
-            denials.lost += 1;
-        }
-        true
-    }
-
-    /// Writes the denials that wait, in one transaction.
-    pub(crate) fn write_denials(&self, core: &Core) -> Result<()> {
-        let (waiting, lost) = {
-            let mut denials = self.denials.lock();
-            (std::mem::take(&mut denials.waiting), std::mem::take(&mut denials.lost))
-        };
-        if waiting.is_empty() || core.db.is_read_only() {
-            return Ok(());
-        }
-        let written = core.db.write(core.now(), |tx| {
-            for denial in &waiting {
-                audit::record(tx, Actor::Engine, "denied", 0, 0, denial)?;
-            }
-            if lost > 0 {
-                audit::record(tx, Actor::Engine, "denied_unwritten", 0, 0, &json!({ "count": lost }))?;
-            }
-            Ok(())
-        });
-        if written.is_err() {
-            let mut denials = self.denials.lock();
-            denials.lost += lost;
-            denials.waiting.splice(0..0, waiting);
-        }
-        written
     }
 }
 

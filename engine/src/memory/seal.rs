@@ -20,7 +20,7 @@ use crate::segment::{SegmentHeader, SpaceInput, SpaceKind, write_segment};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
 
-use super::core::Core;
+use super::core::{Call, Core};
 use super::govern;
 use super::partition::{experience_metric, gaps};
 use super::points::Loaded;
@@ -90,6 +90,9 @@ pub(crate) fn reaches_below(core: &Core, target: i64) -> Result<bool> {
 
 /// Seals what is in no segment, if that is at least `least` points. Returns whether it did.
 pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
+    if core.forbids(Call::Write) {
+        return Ok(false);
+    }
     let _one = core.sealing.lock();
     core.view.catch_up(&core.db)?;
     if unsealed(core)? < least.max(1) {

@@ -9,7 +9,7 @@ use crate::id::{MemoryId, ReportId};
 use crate::outcome::{Calibration, Figures, HalfLife, Uplift};
 
 use super::calibrate;
-use super::core::Core;
+use super::core::{Call, Core};
 use super::figures::Window;
 use super::half_life::{self, HalfLifeStatus};
 use super::input::{Memory, Query, Report, Update};
@@ -19,7 +19,7 @@ use super::output::{AuditEntry, Namespace, Recall, Record, ReportReply, Stats, V
 use super::policy::Policy;
 use super::principals::{self, Principal};
 use super::uplift::Scope;
-use super::{figures, inspect, open, policy, recall, remember, report, seal, uplift};
+use super::{figures, halt, inspect, open, policy, recall, remember, report, seal, triggers, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -74,6 +74,7 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
         let core = Arc::new(open::open(path.as_ref(), &options)?);
         let store = Store { keeper: Keeper::new(core.clone()), core };
+        halt::settle(&store.core)?;
         store.core.view.catch_up(&store.core.db)?;
         // Writes of processes that were too short-lived to seal them add up.
         store.seal_if_due();
@@ -88,19 +89,17 @@ impl Store {
 
     /// Stores several memories in one transaction: all of them, or none and an error that names
     /// the row. Returns their ids in the same order.
-    #[allow(clippy::needless_pass_by_value, reason = "memories are handed over, as in `remember`")]
     pub fn remember_many(&self, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
         self.core.enter()?;
-        let ids = remember::remember(&self.core, &memories)?;
+        let ids = remember::remember(&self.core, memories)?;
         self.seal_if_due();
         Ok(ids)
     }
 
     /// Changes a stored memory; what the change does not name stays, and so does the evidence.
-    #[allow(clippy::needless_pass_by_value, reason = "a change is handed over, as in `remember`")]
     pub fn update(&self, id: MemoryId, change: Update) -> Result<()> {
         self.core.enter()?;
-        remember::update(&self.core, id, &change)?;
+        remember::update(&self.core, id, change)?;
         self.seal_if_due();
         Ok(())
     }
@@ -108,7 +107,7 @@ impl Store {
     /// Finds what fits: the memories near the query and those that worked in situations near it,
     /// ranked by what experience says of them. Without reports the order is that of similarity.
     pub fn recall(&self, query: &Query) -> Result<Recall> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Recall)?;
         let recall = recall::recall(&self.core, query)?;
         if recall.receipt.is_some() {
             self.keeper.receipts_wait();
@@ -247,7 +246,7 @@ impl Store {
 
     /// Figures of the store.
     pub fn stats(&self) -> Result<Stats> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::stats(&self.core)
     }
 
@@ -316,7 +315,7 @@ impl Store {
 
     /// Up to `limit` entries of the audit table after number `after` (0: from the first), oldest first.
     pub fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::audit_entries(&self.core, after, limit)
     }
 
@@ -330,13 +329,13 @@ impl Store {
     /// Checks everything stored: every row and what it refers to, payloads, evidence, segments and whether
     /// they hold what the rows say. Reads all of it.
     pub fn verify(&self) -> Result<Verification> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::verify(&self.core)
     }
 
     /// Makes durable whatever was acknowledged, receipts included.
     pub fn flush(&self) -> Result<()> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         self.flush_all()
     }
 
@@ -383,8 +382,8 @@ impl Store {
         if self.core.db.is_read_only() {
             return Ok(());
         }
+        triggers::write_denials(&self.core)?;
         self.core.receipts.flush(self.core.now())?;
-        self.core.rules.write_denials(&self.core)?;
         report::settle(&self.core)?;
         self.core.db.checkpoint(self.core.now())
     }
@@ -407,7 +406,7 @@ impl Drop for Store {
         // database and is sealed next time. Errors have nobody to go to: `close` is for those who care.
         self.core.cancel.store(true, Ordering::Release);
         let _ = self.keeper.stop();
+        let _ = triggers::write_denials(&self.core);
         let _ = self.core.receipts.flush(self.core.now());
-        let _ = self.core.rules.write_denials(&self.core);
     }
 }

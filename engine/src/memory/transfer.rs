@@ -216,9 +216,10 @@ fn import_memories(core: &Core, file: &Path) -> Result<Vec<MemoryId>> {
             Ok(())
         },
     )?;
-    remember::remember(core, &all).map_err(|error| match error {
+    let single = all.len() == 1;
+    remember::remember(core, all).map_err(|error| match error {
         Error::Row { row, source } => within(lines.get(row).copied().unwrap_or_default(), *source),
-        other if all.len() == 1 => within(lines[0], other),
+        other if single => within(lines[0], other),
         other => other,
     })
 }

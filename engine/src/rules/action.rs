@@ -1,6 +1,7 @@
 //! What rules are asked about.
 
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result};
 
@@ -19,6 +20,18 @@ pub struct Action {
 }
 
 impl Action {
+    /// The same for actions that are the same.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let args = self.args.to_string();
+        let agent = self.agent.as_deref().unwrap_or_default();
+        for part in [self.tool.as_str(), &args, &self.text, &self.namespace, agent] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.digest()
+    }
+
     /// A call of the tool with this name.
     pub fn new(tool: impl Into<String>) -> Self {
         Self {

@@ -56,6 +56,14 @@ impl Control {
         }
     }
 
+    /// Makes what was stored to the words durable. Nothing to do for a store in memory.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        match &self.words {
+            Words::Map(map) => map.sync(),
+            Words::Heap(_) => Ok(()),
+        }
+    }
+
     fn map(path: &Path, file: &File, words: usize, shared: bool) -> Result<Control> {
         let len = file.metadata().map_err(Error::io("inspect", path))?.len();
         if len != words as u64 * 8 {

@@ -68,6 +68,11 @@ impl SharedWords {
         Ok(SharedWords { map })
     }
 
+    /// Writes the words to their file, and waits until the disk has them.
+    pub(super) fn sync(&self) -> std::io::Result<()> {
+        self.map.flush()
+    }
+
     /// The `i`-th word.
     #[allow(clippy::cast_ptr_alignment, reason = "maps begin at a page")]
     pub(super) fn word(&self, i: usize) -> &std::sync::atomic::AtomicU64 {

@@ -1,26 +1,39 @@
-//! The audit table: what was decided about memories, by whom and on which figures. Only ever
-//! added to, in the transaction of what it records.
+//! The audit table: what was done and decided, by whom and on which figures. Only ever added to, in the
+//! transaction of what it records; `chain.rs` has the hashes.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
+use super::chain::{self, Anchor, Chain, Fault, Hash, Stored};
 use super::db::{Tx, sql};
 use super::sum::RowSum;
 
-/// Who decided: the engine by a rule, or whoever calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Actor {
+/// Who acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Actor<'a> {
+    /// The engine, by a rule.
     Engine,
+    /// Whoever holds a handle.
     Owner,
+    /// A principal that has proven its name.
+    Principal(&'a str),
+    /// A name that nobody has proven.
+    Unproven(&'a str),
+    /// An authority that has signed.
+    #[allow(dead_code, reason = "what is signed names it")]
+    Authority(&'a str),
 }
 
-impl Actor {
-    fn as_str(self) -> &'static str {
+impl std::fmt::Display for Actor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Actor::Engine => "engine",
-            Actor::Owner => "owner",
+            Actor::Engine => f.write_str("engine"),
+            Actor::Owner => f.write_str("owner"),
+            Actor::Principal(name) => write!(f, "principal:{name}"),
+            Actor::Unproven(name) => write!(f, "unproven:{name}"),
+            Actor::Authority(name) => write!(f, "authority:{name}"),
         }
     }
 }
@@ -40,10 +53,16 @@ pub(crate) struct AuditRow {
     pub detail: String,
 }
 
-const COLUMNS: &str = "id, at, actor, op, namespace, ref, detail, checksum";
+const COLUMNS: &str = "id, at, actor, op, namespace, ref, detail, checksum, hash";
+/// What is looked for by memory: decisions.
+pub(super) const INDEXES: &str = "DROP INDEX audit_ref;
+ CREATE INDEX audit_decided ON audit(ref) WHERE ref <> 0 AND op NOT IN ('remember', 'update', 'forget')";
+/// Entries after one, oldest first.
+pub(super) const FROM_THE_FIRST: &str =
+    "SELECT id, at, actor, op, namespace, ref, detail, checksum, hash FROM audit WHERE id > ?1 ORDER BY id";
 
 impl AuditRow {
-    fn sum(&self) -> RowSum {
+    pub(super) fn sum(&self) -> RowSum {
         RowSum::new("audit")
             .int(self.id)
             .int(self.at)
@@ -54,7 +73,7 @@ impl AuditRow {
             .text(Some(&self.detail))
     }
 
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Self, i64)> {
+    pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         let read = Self {
             id: row.get(0)?,
             at: row.get(1)?,
@@ -64,38 +83,65 @@ impl AuditRow {
             reference: row.get(5)?,
             detail: row.get(6)?,
         };
-        Ok((read, row.get(7)?))
+        Ok(Stored { row: read, checksum: row.get(7)?, hash: row.get(8)? })
     }
+}
+
+/// The end of the chain.
+fn end(conn: &Connection) -> Result<Chain> {
+    let last = conn
+        .prepare_cached("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")
+        .and_then(|mut s| {
+            s.query_row([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Vec<u8>>>(1)?))).optional()
+        })
+        .map_err(sql)?;
+    let Some((last, hash)) = last else {
+        return chain::genesis(conn).map_err(sql);
+    };
+    let head: Option<Hash> = hash.and_then(|hash| hash.try_into().ok());
+    // What comes after an entry whose hash somebody has taken away cannot follow from it.
+    Ok(Chain { last, head: head.unwrap_or_default() })
 }
 
 /// Records what this transaction does. Returns the number of the entry.
 pub(crate) fn record(
     tx: &Tx<'_>,
-    actor: Actor,
+    actor: Actor<'_>,
     op: &'static str,
     namespace: i64,
     reference: i64,
     detail: &Value,
 ) -> Result<i64> {
-    let id = tx
-        .conn
-        .prepare_cached("SELECT ifnull(max(id), 0) + 1 FROM audit")
-        .and_then(|mut s| s.query_row([], |r| r.get(0)))
-        .map_err(sql)?;
-    let row = AuditRow {
-        id,
-        at: tx.now,
-        actor: actor.as_str().to_owned(),
-        op: op.to_owned(),
-        namespace,
-        reference,
-        detail: detail.to_string(),
-    };
+    append(tx, actor, op, (namespace, reference), detail.to_string())
+}
+
+/// Records with a detail that is JSON text already.
+pub(crate) fn append(
+    tx: &Tx<'_>,
+    actor: Actor<'_>,
+    op: &'static str,
+    (namespace, reference): (i64, i64),
+    detail: String,
+) -> Result<i64> {
+    let chain = end(tx.conn)?;
+    let (id, actor) = (chain.last + 1, actor.to_string());
+    let row = AuditRow { id, at: tx.now, actor, op: op.to_owned(), namespace, reference, detail };
+    let hash = chain.link(&row);
     tx.conn
-        .prepare_cached(&format!("INSERT INTO audit({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"))
+        .prepare_cached(&format!("INSERT INTO audit({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))
         .and_then(|mut s| {
             let checksum = row.sum().finish();
-            s.execute(params![id, row.at, row.actor, row.op, namespace, reference, row.detail, checksum])
+            s.execute(params![
+                id,
+                row.at,
+                row.actor,
+                row.op,
+                namespace,
+                reference,
+                row.detail,
+                checksum,
+                hash.as_slice()
+            ])
         })
         .map_err(sql)?;
     Ok(id)
@@ -104,43 +150,106 @@ pub(crate) fn record(
 /// Up to `limit` entries after `after`, oldest first.
 pub(crate) fn entries(conn: &Connection, after: i64, limit: usize) -> Result<Vec<AuditRow>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = conn
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2"))
-        .map_err(sql)?;
-    let rows = statement.query_map([after, limit], AuditRow::read).map_err(sql)?;
-    rows.map(|row| {
-        let (row, checksum) = row.map_err(sql)?;
-        row.sum().check(checksum, row.id)?;
-        Ok(row)
-    })
-    .collect()
+    stored(conn, after, limit)?
+        .into_iter()
+        .map(|Stored { row, checksum, .. }| {
+            row.sum().check(checksum, row.id)?;
+            Ok(row)
+        })
+        .collect()
+}
+
+fn stored(conn: &Connection, after: i64, limit: i64) -> Result<Vec<Stored>> {
+    let mut statement = conn.prepare_cached(&format!("{FROM_THE_FIRST} LIMIT ?2")).map_err(sql)?;
+    let rows = statement.query_map([after, limit], AuditRow::stored).map_err(sql)?;
+    rows.map(|row| row.map_err(sql)).collect()
 }
 
 /// When this was first done to a memory from a time on.
 pub(super) fn first_since(conn: &Connection, op: &str, reference: i64, from: i64) -> Result<Option<i64>> {
-    conn.prepare_cached("SELECT min(at) FROM audit WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND at >= ?3")
-        .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
-        .map_err(sql)
+    conn.prepare_cached(
+        "SELECT min(at) FROM audit INDEXED BY audit_decided
+         WHERE ref = ?1 AND ref <> 0 AND op = ?2 AND op NOT IN ('remember', 'update', 'forget') AND at >= ?3",
+    )
+    .and_then(|mut s| s.query_row(params![reference, op, from], |r| r.get(0)))
+    .map_err(sql)
 }
 
-/// Reads every entry. One sentence for the first at fault, and for numbers that are missing: an
-/// entry is never deleted.
-pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
-    let mut after = 0;
+/// The count of entries and the hash of the last one.
+pub(crate) fn anchor(conn: &Connection) -> Result<Anchor> {
+    let Chain { last, head } = end(conn)?;
+    Ok(Anchor { count: last, head })
+}
+
+/// Most faults that are told.
+const MOST_FAULTS: usize = 20;
+
+/// What following the whole chain has shown.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    pub end: Anchor,
+    pub faults: Vec<Fault>,
+}
+
+/// Reads every entry and follows the chain; holds it to an anchor if there is one. `meet` sees each.
+pub(crate) fn follow(
+    conn: &Connection,
+    anchor: Option<Anchor>,
+    mut meet: impl FnMut(&AuditRow) -> Result<()>,
+) -> Result<Followed> {
+    let mut chain = chain::genesis(conn).map_err(sql)?;
+    let mut faults = Vec::new();
+    let early: i64 =
+        conn.query_row("SELECT count(*) FROM audit WHERE id < 1", [], |r| r.get(0)).map_err(sql)?;
+    if early > 0 {
+        faults.push(Fault { entry: 0, what: format!("{early} entries stand before the first one") });
+    }
+    let mut anchored = anchor.filter(|anchor| anchor.count == 0).map(|anchor| anchor.head == chain.head);
     loop {
-        let rows = match entries(conn, after, 1000) {
-            Ok(rows) => rows,
-            Err(Error::Corrupt { what }) => return Ok(vec![what]),
-            Err(error) => return Err(error),
-        };
-        for row in &rows {
-            if row.id != after + 1 {
-                return Ok(vec![format!("audit entries {} to {} are missing", after + 1, row.id - 1)]);
-            }
-            after = row.id;
-        }
+        let rows = stored(conn, chain.last, 1000)?;
         if rows.is_empty() {
-            return Ok(Vec::new());
+            break;
         }
+        for stored in rows {
+            if let Some(fault) = chain.follow(&stored)
+                && faults.len() < MOST_FAULTS
+            {
+                faults.push(fault);
+            }
+            if let Some(anchor) = anchor.filter(|anchor| anchor.count == chain.last) {
+                anchored = Some(anchor.head == chain.head);
+            }
+            meet(&stored.row)?;
+        }
+    }
+    let end = Anchor { count: chain.last, head: chain.head };
+    match (anchor, anchored) {
+        _ if crate::sabotage::on("anchors_ignored") => {}
+        (Some(Anchor { count, .. }), None) if count > end.count => {
+            let what = format!(
+                "entries {} to {count} are missing: they were there when the anchor was taken",
+                end.count + 1
+            );
+            faults.push(Fault { entry: end.count + 1, what });
+        }
+        (Some(Anchor { count, .. }), None | Some(false)) => {
+            let what = format!(
+                "entries up to {count} are not those that were there when the anchor was taken: the chain was rewritten"
+            );
+            faults.push(Fault { entry: count, what });
+        }
+        (None, _) | (_, Some(true)) => {}
+    }
+    Ok(Followed { end, faults })
+}
+
+/// Follows the chain. One sentence for each fault.
+pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
+    match follow(conn, None, |_| Ok(())) {
+        Ok(followed) => {
+            Ok(followed.faults.into_iter().map(|fault| format!("audit: {}", fault.what)).collect())
+        }
+        Err(Error::Corrupt { what }) => Ok(vec![what]),
+        Err(error) => Err(error),
     }
 }

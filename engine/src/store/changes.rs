@@ -41,6 +41,8 @@ pub(crate) enum Op {
     Standing = 21,
     /// The evidence on a memory counts for another one from now on, or for itself again.
     Aliased = 22,
+    /// The store was halted or resumed, or what guards it was set otherwise (of namespace 0).
+    Guarded = 35,
     /// The authorities, the directives, or the overrides of directives changed (of namespace 0).
     Rules = 30,
     /// A field was declared, or its declaration taken back (of namespace 0).
@@ -65,6 +67,7 @@ impl Op {
             Op::Policy,
             Op::Standing,
             Op::Aliased,
+            Op::Guarded,
             Op::Rules,
             Op::FieldsChanged,
         ]

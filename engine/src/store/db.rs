@@ -1,8 +1,8 @@
 //! Connections and transactions. One connection writes, under a lock; others read.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -30,14 +30,16 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
-/// the generation of the list of segments, the process that is writing, the generation of the rules, and
-/// the latest time that a rule was judged at.
+/// the generation of the list of segments, the process that is writing, the halt in force, the generation of
+/// the rules, and the latest time that a rule was judged at.
 pub(super) const CONTROL_WORDS: usize = 64;
 pub(super) const MAGIC_WORD: usize = 0;
 pub(super) const ID_WORDS: [usize; 2] = [1, 2];
 pub(super) const SEQ_WORD: usize = 3;
 const GENERATION_WORD: usize = 4;
 const WRITER_WORD: usize = 5;
+/// The halt in force, see `memory/halt.rs`.
+const HALT_WORD: usize = 6;
 const RULES_WORD: usize = 7;
 const TIME_WORD: usize = 8;
 /// More changes than a store can lose between two openings.
@@ -123,6 +125,16 @@ impl Db {
     /// Rises whenever the list of segments changes.
     pub(crate) fn generation(&self) -> u64 {
         self.control.word(GENERATION_WORD).load(Acquire)
+    }
+
+    /// The word of the halt in force.
+    pub(crate) fn halt_word(&self) -> &AtomicU64 {
+        self.control.word(HALT_WORD)
+    }
+
+    /// Makes the control file durable as it is.
+    pub(crate) fn sync_control(&self) -> Result<()> {
+        self.control.sync().map_err(Error::io("sync the control file in", &self.path()))
     }
 
     pub(crate) fn raise_generation(&self) {

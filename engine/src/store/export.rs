@@ -144,6 +144,9 @@ fn row_to_json(conn: &Connection, table: &str, columns: &[String], row: &Row<'_>
             let metadata =
                 metadata.map_err(|_| Error::corrupt(format!("metadata of memory {id} is no JSON")))?;
             line.insert("metadata".to_owned(), metadata);
+            if let Some(salt) = memories::salt(conn, id)? {
+                line.insert("salt".to_owned(), STANDARD.encode(salt).into());
+            }
         }
         if let Some(vector) = memories::vector(conn, id)? {
             let bytes: &[u8] = bytemuck::cast_slice(&vector);
@@ -341,7 +344,15 @@ impl<'a> Import<'a> {
                 return Err(bad(line, "its content is no text"));
             };
             let metadata = metadata_of(line, metadata)?;
-            memories::insert_payload(self.conn, id, &content, metadata.as_deref())
+            let salt = match fields.remove("salt") {
+                None => None,
+                Some(Value::String(text)) => {
+                    let bytes = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                    Some(bytes.ok_or_else(|| bad(line, "its salt is none"))?)
+                }
+                Some(_) => return Err(bad(line, "its salt is none")),
+            };
+            memories::insert_payload(self.conn, id, &content, metadata.as_deref(), salt)
                 .map_err(|error| within(line, error))?;
         }
         if vector.is_some() {

@@ -1,18 +1,22 @@
 //! Memories: their rows, payloads and vectors.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 
 use super::aliases;
+use super::audit::{self, Actor};
 use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::fields;
+use super::guard;
 use super::half_lives;
 use super::names;
 use super::payload::{pack, unpack};
 use super::refill::{self, Of};
+use super::salts::Salt;
 use super::schema::shuffle;
 use super::sum::RowSum;
 
@@ -118,6 +122,7 @@ pub(crate) struct NewMemory<'a> {
     /// JSON text; `None` for no metadata.
     pub metadata: Option<&'a str>,
     pub vector: &'a [f32],
+    pub salt: Option<Salt>,
 }
 
 /// Stores a memory and returns its id. The caller counts it in its namespace.
@@ -157,7 +162,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewMemory<'_>) -> Result<i64> {
             ])
         })
         .map_err(sql)?;
-    put_payload(tx, row.id, new.content, new.metadata)?;
+    put_payload(tx, row.id, new.content, new.metadata, new.salt)?;
     put_vector(tx, row.id, new.vector)?;
     Ok(row.id)
 }
@@ -211,20 +216,41 @@ pub(crate) fn page(
 /// Content and metadata (JSON text) of a memory, and the bytes read for them.
 pub(crate) fn payload(conn: &Connection, id: i64) -> Result<Option<(String, Option<String>, u64)>> {
     let row = conn
-        .prepare_cached("SELECT content, metadata, checksum FROM payloads WHERE memory = ?1")
+        .prepare_cached("SELECT content, metadata, checksum, salt FROM payloads WHERE memory = ?1")
         .and_then(|mut s| {
             s.query_row([id], |r| {
-                Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Option<Vec<u8>>>(1)?, r.get::<_, i64>(2)?))
+                let (content, metadata): (Vec<u8>, Option<Vec<u8>>) = (r.get(0)?, r.get(1)?);
+                Ok((content, metadata, r.get::<_, i64>(2)?, r.get::<_, Option<Vec<u8>>>(3)?))
             })
             .optional()
         })
         .map_err(sql)?;
-    let Some((content, metadata, checksum)) = row else {
+    let Some((content, metadata, checksum, salt)) = row else {
         return Ok(None);
     };
-    payload_sum(id, &content, metadata.as_deref()).check(checksum, id)?;
+    payload_sum(id, &content, metadata.as_deref(), salt.as_deref()).check(checksum, id)?;
     let bytes = content.len() + metadata.as_ref().map_or(0, Vec::len);
     Ok(Some((unpack(&content)?, metadata.as_deref().map(unpack).transpose()?, bytes as u64)))
+}
+
+/// The salt of a memory's hashes in the audit, if it has one.
+pub(crate) fn salt(conn: &Connection, id: i64) -> Result<Option<Salt>> {
+    let found: Option<Option<Vec<u8>>> = conn
+        .prepare_cached("SELECT salt FROM payloads WHERE memory = ?1")
+        .and_then(|mut s| s.query_row([id], |r| r.get(0)).optional())
+        .map_err(sql)?;
+    let whole = |salt: Vec<u8>| {
+        Salt::try_from(salt).map_err(|_| Error::corrupt(format!("the salt of memory {id} is cut short")))
+    };
+    found.flatten().map(whole).transpose()
+}
+
+/// Gives a memory a salt that has none.
+pub(crate) fn give_salt(tx: &Tx<'_>, id: i64, salt: Salt) -> Result<()> {
+    match payload(tx.conn, id)? {
+        Some((content, metadata, _)) => put_payload(tx, id, &content, metadata.as_deref(), Some(salt)),
+        None => Ok(()),
+    }
 }
 
 /// The vector of a memory, as it was given.
@@ -258,7 +284,8 @@ pub(crate) fn amend(tx: &mut Tx<'_>, mut row: MemoryRow, change: &Amendment<'_>)
         let (content, metadata, _) = payload(tx.conn, row.id)?
             .ok_or_else(|| Error::corrupt(format!("memory {} has lost its payload", row.id)))?;
         let metadata = change.metadata.unwrap_or(metadata.as_deref());
-        put_payload(tx, row.id, change.content.unwrap_or(&content), metadata)?;
+        let kept = salt(tx.conn, row.id)?;
+        put_payload(tx, row.id, change.content.unwrap_or(&content), metadata, kept)?;
     }
     row.updated_at = tx.now;
     let before = row.kind;
@@ -292,10 +319,12 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     row.key = None;
     let superseded_by = row.superseded_by;
     retire(tx, &mut row, FORGOTTEN, superseded_by)?;
+    let leftover = crate::sabotage::on("salts_stay");
     for text in [
-        "DELETE FROM payloads WHERE memory = ?1",
+        if leftover { "SELECT ?1" } else { "DELETE FROM payloads WHERE memory = ?1" },
         "DELETE FROM vectors WHERE memory = ?1",
         "DELETE FROM standings WHERE memory = ?1",
+        "DELETE FROM origins WHERE memory = ?1",
     ] {
         tx.conn.prepare_cached(text).and_then(|mut s| s.execute([row.id])).map_err(sql)?;
     }
@@ -375,6 +404,10 @@ pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
         rows.map(|row| MemoryRow::checked(row.map_err(sql)?)).collect::<Result<_>>()?
     };
     let count = rows.len();
+    if count > 0 && guard::load(tx.conn)?.audit == 0 {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        audit::record(tx, Actor::Engine, "expire", 0, 0, &json!({ "memories": ids }))?;
+    }
     for row in rows {
         forget(tx, row)?;
     }
@@ -428,30 +461,41 @@ pub(crate) fn points_in(
     Ok(())
 }
 
-fn put_payload(tx: &Tx<'_>, id: i64, content: &str, metadata: Option<&str>) -> Result<()> {
-    insert_payload(tx.conn, id, content, metadata)?;
+fn put_payload(
+    tx: &Tx<'_>,
+    id: i64,
+    content: &str,
+    metadata: Option<&str>,
+    salt: Option<Salt>,
+) -> Result<()> {
+    insert_payload(tx.conn, id, content, metadata, salt)?;
     fields::put(tx.conn, id, metadata)
 }
 
-/// Makes these the content and metadata of a memory.
+/// Makes these the content and metadata of a memory, and this the salt of its hashes.
 pub(super) fn insert_payload(
     conn: &Connection,
     id: i64,
     content: &str,
     metadata: Option<&str>,
+    salt: Option<Salt>,
 ) -> Result<()> {
     let (content, metadata) = (pack(content), metadata.map(pack));
-    let checksum = payload_sum(id, &content, metadata.as_deref()).finish();
+    let salt = salt.as_ref().map(Salt::as_slice);
+    let checksum = payload_sum(id, &content, metadata.as_deref(), salt).finish();
     conn.prepare_cached(
-        "INSERT OR REPLACE INTO payloads(memory, content, metadata, checksum) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO payloads(memory, content, metadata, checksum, salt)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )
-    .and_then(|mut s| s.execute(params![id, content, metadata, checksum]))
+    .and_then(|mut s| s.execute(params![id, content, metadata, checksum, salt]))
     .map(|_| ())
     .map_err(sql)
 }
 
-fn payload_sum(id: i64, content: &[u8], metadata: Option<&[u8]>) -> RowSum {
-    RowSum::new("payloads").int(id).bytes(content).blob(metadata)
+fn payload_sum(id: i64, content: &[u8], metadata: Option<&[u8]>, salt: Option<&[u8]>) -> RowSum {
+    let sum = RowSum::new("payloads").int(id).bytes(content).blob(metadata);
+    // A column of version 3.
+    if salt.is_some() { sum.blob(salt) } else { sum }
 }
 
 fn put_vector(tx: &Tx<'_>, id: i64, vector: &[f32]) -> Result<()> {

@@ -135,6 +135,17 @@ pub(crate) fn all(conn: &Connection) -> Result<Vec<PrincipalRow>> {
     rows.map(|row| row.map_err(sql)).collect()
 }
 
+/// Mean of the posterior of how far the word of a principal agrees with the owner's, in `0..=1`.
+pub(crate) fn reliability(conn: &Connection, principal: i64) -> Result<f64> {
+    let registered: Option<bool> = conn
+        .prepare_cached("SELECT registered_at IS NOT NULL FROM principals WHERE id = ?1")
+        .and_then(|mut s| s.query_row([principal], |r| r.get(0)).optional())
+        .map_err(sql)?;
+    let group = if registered == Some(true) { Group(principal) } else { Group::POOL };
+    let (a, b) = agreements(conn)?.get(&group).copied().unwrap_or_default().posterior(group);
+    Ok(a / (a + b))
+}
+
 /// What the credit of each group is multiplied by. One that is not in it has no weight; the owner has
 /// all.
 pub(crate) fn weights(conn: &Connection) -> Result<BTreeMap<Group, f64>> {

@@ -5,7 +5,8 @@
 //! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
 //!   superseded, 2 forgotten, 3 merged into another. `vector_seq` is the change that set its vector; `shuffle` a hash of
 //!   its id, by which samples are drawn.
-//! - `payloads` (zstd), `vectors` (f32, little-endian): gone when a memory is forgotten.
+//! - `payloads` (zstd, with the salt of the memory's hashes in `audit`), `vectors` (f32, little-endian): gone
+//!   when a memory is forgotten.
 //! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
 //! - `situations`: query vectors of reported recalls, each once.
@@ -16,7 +17,10 @@
 //!   the owner, -1 all unregistered names, any other a registered principal.
 //! - `judgements`: how far a group agreed with the owner on a receipt; `reliabilities`: their sums.
 //! - `half_lives`: kinds whose evidence fades, or may.
-//! - `audit`: what was decided about memories; entries are numbered without gaps and never change.
+//! - `audit`: what was done and decided; entries are numbered without gaps, never change, and each has a hash
+//!   over itself and the one before.
+//! - `origins`: where memories come from, and what was noticed when they came.
+//! - `guard`: one row: whether the store is halted, and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `aliases`: memories that were merged into others.
@@ -152,6 +156,12 @@ const STEPS: &[&[&str]] = &[&[
 ], &[
     // Version 3.
         super::fields::TABLES,
+    super::chain::COLUMN,
+    super::salts::COLUMN,
+    // What happens to every memory is in no index.
+    super::audit::INDEXES,
+    super::guard::TABLE,
+    super::origins::TABLE,
     super::authorities::TABLES,
     super::heads::TABLES,
 ]];
@@ -168,6 +178,9 @@ pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
     let done = usize::try_from(from - 1).unwrap_or_default();
     for step in STEPS.iter().skip(done) {
         step.iter().try_for_each(|text| conn.execute_batch(text))?;
+    }
+    if from == 2 {
+        super::chain::adopt(conn)?;
     }
     conn.pragma_update(None, "user_version", VERSION)
 }

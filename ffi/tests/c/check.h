@@ -47,6 +47,7 @@ void test_learn(const char *folder);
 void test_trust(const char *folder);
 void test_rules(const char *folder);
 void test_quarantine(const char *folder);
+void test_guard(const char *folder);
 void test_distil(const char *folder);
 void test_explore(const char *folder);
 void test_figures(const char *folder);

@@ -101,6 +101,7 @@ int main(int count, char **arguments) {
     test_trust(arguments[1]);
     test_rules(arguments[1]);
     test_quarantine(arguments[1]);
+    test_guard(arguments[1]);
     test_distil(arguments[1]);
     test_explore(arguments[1]);
     test_figures(arguments[1]);

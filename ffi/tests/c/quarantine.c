@@ -170,30 +170,30 @@ static void decided(struct wisen_store *store, uint64_t bad, uint64_t good) {
 
 /* All of it is written down. */
 static void audited(struct wisen_store *store, uint64_t bad) {
-    static const char *const ops[] = {"policy", "policy",     "policy",  "policy", "quarantine",
+    static const char *const ops[] = {"audit_level", "policy", "policy",     "policy",  "policy", "quarantine",
                                       "release", "retire", "pin",     "unpin",  "pin"};
     struct wisen_audit_entry entry = wisen_audit_entry_init();
     struct wisen_audit_entries *entries = NULL;
     size_t at;
 
     OK(wisen_audit_entries(store, 0, 100, &entries, &error));
-    CHECK(wisen_audit_entries_count(entries) == 10);
+    CHECK(wisen_audit_entries_count(entries) == 11);
     for (at = 0; at < wisen_audit_entries_count(entries); at++) {
         OK(wisen_audit_entries_get(entries, at, &entry, &error));
         CHECK(entry.id == at + 1 && entry.at_us > 0 && same(entry.op, ops[at]));
-        CHECK(same(entry.actor, at == 4 ? "engine" : "owner"));
-        CHECK((entry.memory == 0) == (at < 4) && entry.detail.data[0] == '{');
+        CHECK(same(entry.actor, at == 5 ? "engine" : "owner"));
+        CHECK((entry.memory == 0) == (at < 5) && entry.detail.data[0] == '{');
     }
     CHECK(entry.memory == bad && same(entry.namespace_name, "default"));
     CHECK(holds(entry.detail, "\"to\":\"active\""));
-    FAILS(WISEN_INVALID_ARGUMENT, wisen_audit_entries_get(entries, 10, &entry, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_audit_entries_get(entries, 11, &entry, &error));
     wisen_audit_entries_free(&entries);
     CHECK(entries == NULL && wisen_audit_entries_count(entries) == 0);
     wisen_audit_entries_free(&entries);
-    OK(wisen_audit_entries(store, 4, 1, &entries, &error));
+    OK(wisen_audit_entries(store, 5, 1, &entries, &error));
     CHECK(wisen_audit_entries_count(entries) == 1);
     OK(wisen_audit_entries_get(entries, 0, &entry, &error));
-    CHECK(entry.id == 5 && entry.memory == bad);
+    CHECK(entry.id == 6 && entry.memory == bad);
     wisen_audit_entries_free(&entries);
     FAILS(WISEN_INVALID_ARGUMENT, wisen_audit_entries(store, 0, 100, NULL, &error));
     OK(wisen_close(store, &error));
@@ -207,6 +207,7 @@ void test_quarantine(const char *folder) {
     struct wisen_policy policy = wisen_policy_init();
     uint64_t ids[2] = {0, 0};
 
+    OK(wisen_set_audit_level(store, true, NULL, 0, &error));
     OK(wisen_remember_many(store, many, 2, ids, &error));
     policies(store);
     /* No recall of this test tries a memory again by chance. */

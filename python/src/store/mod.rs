@@ -1,12 +1,14 @@
 //! The class `Store`. Its methods lie in one file per subject: writing, asking, telling,
 //! trusting, governing, browsing, declaring fields, measuring; what
 //! trusting, governing, browsing, measuring, keeping; what
+//! trusting, governing, guarding, browsing, measuring; what
 //! concerns the handle as a whole is here.
 
 mod ask;
 mod browse;
 mod fields;
 mod govern;
+mod guard;
 mod handle;
 pub(crate) mod keep;
 mod measure;

@@ -43,19 +43,26 @@ impl Store {
     ///         again stores nothing and returns the id it has.
     ///     supersedes: Id of the memory it replaces, which is no hit from now on.
     ///     ttl: Seconds (or a timedelta) for which it may be recalled; None: for ever.
+    ///     source: What kind of source it comes from: "human", "tool", "web", "agent" or "import".
+    ///     origin: The recall (or its receipt) in which it came about.
+    ///     parents: Ids of the memories that it was made of; at most 64.
+    ///     model: The model that wrote it (1 to 255 bytes).
     ///
     /// Raises:
     ///     WrongDimensionError, NotFiniteError, ZeroVectorError: The vector is at fault.
     ///     NotUtf8Error: A text holds a lone surrogate.
     ///     InvalidArgumentError: An argument is outside its range.
     ///     KeyConflictError: The key names another memory.
-    ///     UnknownMemoryError: `supersedes` names none.
+    ///     UnknownMemoryError: `supersedes` names none, or a parent never was one.
+    ///     RefusedError: The hook, or the look for secrets, refused it.
+    ///     HaltedError: The store is halted.
     ///     BusyError, DiskFullError, ReadOnlyError, ClosedError: It cannot be written now.
     #[pyo3(
         signature = (content, vector, *, namespace=None, kind=None, metadata=None, author=None,
-                     key=None, supersedes=None, ttl=None),
+                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None),
         text_signature = "($self, content, vector, *, namespace='default', kind='note', metadata=None, \
-            author=None, key=None, supersedes=None, ttl=None)"
+            author=None, key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, \
+            model=None)"
     )]
     fn remember<'py>(
         &self,
@@ -69,8 +76,24 @@ impl Store {
         key: Given<'_, 'py>,
         supersedes: Given<'_, 'py>,
         ttl: Given<'_, 'py>,
+        source: Given<'_, 'py>,
+        origin: Given<'_, 'py>,
+        parents: Given<'_, 'py>,
+        model: Given<'_, 'py>,
     ) -> PyResult<u64> {
-        let details = Details { namespace, kind, metadata, author, key, supersedes, ttl };
+        let details = Details {
+            namespace,
+            kind,
+            metadata,
+            author,
+            key,
+            supersedes,
+            ttl,
+            source,
+            origin,
+            parents,
+            model,
+        };
         let memory = batch::one(content, vector, &details)?;
         Ok(self.with(py, |store| store.remember(memory))?.0)
     }
@@ -86,15 +109,18 @@ impl Store {
     ///     key: A sequence with a str or None for each memory.
     ///     supersedes: A sequence with an id or None for each memory.
     ///     ttl: One number of seconds (or timedelta) for all, or a sequence with one, or None, for each.
+    ///     source, model: One str for all, or a sequence with one, or None, for each.
+    ///     origin, parents: A sequence with what `remember` takes, or None, for each.
     ///
     /// Raises:
     ///     The errors of `remember`; their attribute `row` is the position of the memory at fault.
     ///     InvalidArgumentError: The sequences have different lengths.
     #[pyo3(
         signature = (contents, vectors, *, namespace=None, kind=None, metadata=None, author=None,
-                     key=None, supersedes=None, ttl=None),
+                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None),
         text_signature = "($self, contents, vectors, *, namespace='default', kind='note', \
-            metadata=None, author=None, key=None, supersedes=None, ttl=None)"
+            metadata=None, author=None, key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, \
+            model=None)"
     )]
     fn remember_many<'py>(
         &self,
@@ -108,8 +134,24 @@ impl Store {
         key: Given<'_, 'py>,
         supersedes: Given<'_, 'py>,
         ttl: Given<'_, 'py>,
+        source: Given<'_, 'py>,
+        origin: Given<'_, 'py>,
+        parents: Given<'_, 'py>,
+        model: Given<'_, 'py>,
     ) -> PyResult<Vec<u64>> {
-        let details = Details { namespace, kind, metadata, author, key, supersedes, ttl };
+        let details = Details {
+            namespace,
+            kind,
+            metadata,
+            author,
+            key,
+            supersedes,
+            ttl,
+            source,
+            origin,
+            parents,
+            model,
+        };
         let memories = batch::many(contents, vectors, &details)?;
         let ids = self.with(py, |store| store.remember_many(memories))?;
         Ok(ids.into_iter().map(|id| id.0).collect())
