@@ -205,7 +205,7 @@ fn what_does_not_fit_together_is_noticed() {
         ("UPDATE namespaces SET memories = 49", "row 1 of table namespaces counts 49", true),
         ("DELETE FROM vectors WHERE memory = 7", "table vectors has 49 rows for 50 memories", true),
         (
-            "INSERT INTO payloads SELECT 99, content, NULL, 1 FROM payloads LIMIT 1",
+            "INSERT INTO payloads SELECT 99, content, NULL, 1, NULL FROM payloads LIMIT 1",
             "memory 99 is not in table memories",
             true,
         ),

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use wisen::{Memory, MemoryId, Metric, Options, Outcome, Query, Report, Store, Update};
+use wisen::{Memory, MemoryId, Metric, Options, Outcome, Query, Report, SecretAction, Store, Update};
 use wisen_tests::{Place, assert_sound, fill, vectors};
 
 const DIM: usize = 16;
@@ -137,7 +137,13 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
         let place = Place::new();
         let metric = if trial % 2 == 0 { Metric::L2 } else { Metric::Cosine };
         let options = || Options::existing().scan_below(rng_small(trial)).seal_at(40);
-        let mut store = place.open(Options::new(DIM).metric(metric).scan_below(rng_small(trial)).seal_at(40));
+        let mut store = place.open(
+            Options::new(DIM)
+                .metric(metric)
+                .scan_below(rng_small(trial))
+                .seal_at(40)
+                .secrets(SecretAction::Allow),
+        );
         // Another handle that stays open all the while.
         let witness = (trial % 3 == 0).then(|| place.open(options()));
         let mut all = fill(&store, &vectors(seed + trial, 50, DIM));

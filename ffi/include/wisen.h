@@ -45,6 +45,8 @@
 #define WISEN_RECEIPT_TEXT_SIZE 37
 /* Room that wisen_register() needs for a token, the NUL included. */
 #define WISEN_TOKEN_SIZE 65
+/* Room for an anchor (wisen_anchor()). */
+#define WISEN_ANCHOR_SIZE 128
 /* The most bins that wisen_calibration() tells of. */
 #define WISEN_CALIBRATION_BINS 20
 
@@ -167,6 +169,14 @@ enum wisen_status
      */
     WISEN_BAD_BACKUP = 405,
     /**
+     * The store is halted, and the call is one that the halt forbids.
+     */
+    WISEN_HALTED = 501,
+    /**
+     * A memory was not let in, by the hook or because of a secret in it.
+     */
+    WISEN_REFUSED = 502,
+    /**
      * A defect of Wisen itself.
      */
     WISEN_INTERNAL = 901,
@@ -181,6 +191,122 @@ enum wisen_status
 typedef enum wisen_status wisen_status;
 #else
 typedef int32_t wisen_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much of a store is halted. Two halts add up.
+ */
+enum wisen_halt_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not halted.
+     */
+    WISEN_NOT_HALTED = 0,
+    /**
+     * Nothing may be remembered, changed, reported or decided. Recalls go on.
+     */
+    WISEN_NO_WRITES = 1,
+    /**
+     * Nothing may be recalled.
+     */
+    WISEN_NO_RECALLS = 2,
+    /**
+     * Neither.
+     */
+    WISEN_NO_MEMORY = 3,
+    /**
+     * As WISEN_NO_MEMORY; besides, every check of an action denies, and nothing is shown but how the store
+     * stands.
+     */
+    WISEN_DENY_ALL = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_halt_level wisen_halt_level;
+#else
+typedef int32_t wisen_halt_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happens to keys, tokens and passwords in what is remembered.
+ */
+enum wisen_secret_action
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The default: WISEN_SECRETS_REDACT.
+     */
+    WISEN_SECRETS_DEFAULT = 0,
+    /**
+     * Nothing is looked for.
+     */
+    WISEN_SECRETS_ALLOW = 1,
+    /**
+     * The memory is stored as it is and flagged.
+     */
+    WISEN_SECRETS_TAG = 2,
+    /**
+     * The secret is replaced by its kind, and the memory is flagged.
+     */
+    WISEN_SECRETS_REDACT = 3,
+    /**
+     * The memory is refused with WISEN_REFUSED.
+     */
+    WISEN_SECRETS_REFUSE = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_secret_action wisen_secret_action;
+#else
+typedef int32_t wisen_secret_action;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What kind of source a memory comes from.
+ */
+enum wisen_source
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not told.
+     */
+    WISEN_SOURCE_UNKNOWN = 0,
+    /**
+     * A person said or wrote it.
+     */
+    WISEN_SOURCE_HUMAN = 1,
+    /**
+     * The output of a tool.
+     */
+    WISEN_SOURCE_TOOL = 2,
+    /**
+     * A page or message from outside.
+     */
+    WISEN_SOURCE_WEB = 3,
+    /**
+     * An agent concluded it.
+     */
+    WISEN_SOURCE_AGENT = 4,
+    /**
+     * It was brought in from another store or file.
+     */
+    WISEN_SOURCE_IMPORT = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_source wisen_source;
+#else
+typedef int32_t wisen_source;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -527,6 +653,67 @@ struct wisen_text {
 };
 
 /**
+ * A memory on its way in, as a hook sees it. Its texts end with a NUL and stay until the hook returns.
+ */
+struct wisen_incoming {
+    /**
+     * Its text, after secrets were redacted, if they are.
+     */
+    struct wisen_text content;
+    /**
+     * Its metadata, as JSON; "null" if it has none.
+     */
+    struct wisen_text metadata;
+    /**
+     * Its namespace; empty for a change to a stored memory.
+     */
+    struct wisen_text namespace_name;
+    /**
+     * Its kind; empty for a change to a stored memory.
+     */
+    struct wisen_text kind;
+    /**
+     * Who wrote it; NULL if that is not told.
+     */
+    struct wisen_text author;
+    /**
+     * A wisen_source.
+     */
+    int32_t source;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+};
+
+/**
+ * What a hook decides: all NULL as it comes, which lets the memory in as it is. Texts that the hook sets have to
+ * stay as they are until it is called again on the same thread.
+ */
+struct wisen_ruling {
+    /**
+     * Why the memory is refused. NULL: it is not.
+     */
+    struct wisen_text refuse;
+    /**
+     * The text that is stored instead. NULL: as it is.
+     */
+    struct wisen_text content;
+    /**
+     * A tag that is kept with the memory (up to 255 bytes). NULL: none.
+     */
+    struct wisen_text tag;
+};
+
+/**
+ * Looks at a memory that is remembered or changed through a handle, on the thread that does so; several threads
+ * may be in it at once. `data` is wisen_options.hook_data. Must return, and throw nothing.
+ */
+typedef void (*wisen_hook)(void *data,
+                           const struct wisen_incoming *memory,
+                           struct wisen_ruling *ruling);
+
+/**
  * Options of wisen_open(). Make it with wisen_options_init(). Zero in a field is its default.
  * Dimension, metric and model are fixed when a store is created; given again later they are
  * checked, left out they are taken from the store.
@@ -578,6 +765,33 @@ struct wisen_options {
      * Vectors that may wait unsealed before a segment is built in the background. 0: 2048.
      */
     size_t seal_at;
+    /**
+     * What happens to keys, tokens and passwords in what is remembered: a wisen_secret_action. 0: redacted.
+     */
+    int32_t secrets;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Looks at every memory that this handle remembers or changes. NULL: none.
+     */
+    wisen_hook hook;
+    /**
+     * Handed to the hook. Has to be good for any thread, until the store is freed.
+     */
+    void *hook_data;
+};
+
+/**
+ * Names one recall in a report: the 16 bytes of a UUID, most significant first. A plain value:
+ * copy it as you like.
+ */
+struct wisen_receipt {
+    /**
+     * The bytes; all zero is no receipt.
+     */
+    uint8_t bytes[16];
 };
 
 /**
@@ -634,6 +848,30 @@ struct wisen_memory {
      * How long it may be recalled, in microseconds. 0: for ever.
      */
     uint64_t time_to_live_us;
+    /**
+     * What kind of source it comes from: a wisen_source. 0: not told.
+     */
+    int32_t source;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved2;
+    /**
+     * The recall in which it came about. NULL: not told.
+     */
+    const struct wisen_receipt *origin;
+    /**
+     * The memories that it was made of, at most 64; may be NULL if there are none.
+     */
+    const uint64_t *parents;
+    /**
+     * How many parents there are.
+     */
+    size_t parents_count;
+    /**
+     * The model that wrote it (1 to 255 bytes). NULL: not told.
+     */
+    struct wisen_text model;
 };
 
 /**
@@ -757,17 +995,6 @@ struct wisen_query {
 };
 
 /**
- * Names one recall in a report: the 16 bytes of a UUID, most significant first. A plain value:
- * copy it as you like.
- */
-struct wisen_receipt {
-    /**
-     * The bytes; all zero is no receipt.
-     */
-    uint8_t bytes[16];
-};
-
-/**
  * A remembered attempt in a situation like this one.
  */
 struct wisen_precedent {
@@ -878,6 +1105,28 @@ struct wisen_hit {
      * 1/258.
      */
     double propensity;
+    /**
+     * Who wrote it, as whoever remembered it told; NULL: nobody named, or the query asked for no contents.
+     */
+    struct wisen_text author;
+    /**
+     * How far the word of its author is good, in 0 to 1: 1 if it names none, else its reliability
+     * (wisen_principal). 0 unless the query asked for contents.
+     */
+    double trust;
+    /**
+     * How long ago it was stored, in microseconds. 0 unless the query asked for contents.
+     */
+    uint64_t age_us;
+    /**
+     * A wisen_source. 0: not told, or the query asked for no contents.
+     */
+    int32_t source;
+    /**
+     * What was noticed when it came, added up: 1 it holds a secret, 2 a secret was taken out, 4 a word is too
+     * random for one, 8 invisible characters, 16 bidirectional marks. 0 unless the query asked for contents.
+     */
+    uint32_t flags;
 };
 
 /**
@@ -1326,6 +1575,41 @@ struct wisen_audit_entry {
      * The figures and reasons behind it: a JSON object.
      */
     struct wisen_text detail;
+};
+
+/**
+ * What halts a store by itself. Make it with wisen_triggers_init(), or fill it with wisen_triggers(). 0 turns a
+ * trigger off; after a resumption all of them begin anew.
+ */
+struct wisen_triggers {
+    /**
+     * Size of this structure, for growth: set by wisen_triggers_init().
+     */
+    uint32_t struct_size;
+    /**
+     * How much a trigger halts: a wisen_halt_level; 0: WISEN_DENY_ALL.
+     */
+    int32_t level;
+    /**
+     * What the reports of the last 60 minutes say was spent, in millionths of the owner's currency.
+     */
+    int64_t spend_per_hour_micros;
+    /**
+     * Actions denied within a minute, by all processes together.
+     */
+    uint32_t denials_per_minute;
+    /**
+     * How often in a row one handle may check the same action.
+     */
+    uint32_t repeats;
+    /**
+     * Failures (outcomes below 0.5) reported in a row.
+     */
+    uint32_t failures_in_a_row;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 };
 
 /**
@@ -2300,6 +2584,102 @@ wisen_status wisen_audit_entries_get(const struct wisen_audit_entries *entries,
 void wisen_audit_entries_free(struct wisen_audit_entries **entries);
 
 /**
+ * Halts the store: once this returns, every call of any process that begins answers WISEN_HALTED if `level` (a
+ * wisen_halt_level) forbids it, until somebody who may do so resumes it. Survives restarts, works on a full disk.
+ * Anybody may halt; halting again adds to what is halted. `*recorded` (may be NULL) tells whether the halt is in
+ * the database too: if that cannot be written, the control file alone has it. Any thread.
+ */
+wisen_status wisen_halt(struct wisen_store *store,
+                        const char *reason,
+                        size_t reason_size,
+                        int32_t level,
+                        bool *recorded,
+                        struct wisen_error **error);
+
+/**
+ * `*level` becomes the wisen_halt_level in force, WISEN_NOT_HALTED if there is none. The reason, and a NUL, goes
+ * to `reason`, which has room for `capacity` bytes (it is cut off if that does not suffice) or is NULL. Any thread.
+ */
+wisen_status wisen_halted(struct wisen_store *store,
+                          int32_t *level,
+                          char *reason,
+                          size_t capacity,
+                          struct wisen_error **error);
+
+/**
+ * Ends the halt in force, all of it. `key` is the secret key of an authority, as text, if the store has one, else
+ * NULL: WISEN_UNAUTHORISED if it is none that is valid now. `*was` (may be NULL) tells whether it was halted. Any
+ * thread.
+ */
+wisen_status wisen_resume(struct wisen_store *store,
+                          const char *reason,
+                          size_t reason_size,
+                          const char *key,
+                          size_t key_size,
+                          bool *was,
+                          struct wisen_error **error);
+
+/**
+ * Sets what halts the store by itself. `key` as in wisen_resume(). Any thread.
+ */
+wisen_status wisen_set_triggers(struct wisen_store *store,
+                                const struct wisen_triggers *triggers,
+                                const char *key,
+                                size_t key_size,
+                                struct wisen_error **error);
+
+/**
+ * Fills `*triggers` with what halts the store by itself; `triggers->struct_size` must be set. Any thread.
+ */
+wisen_status wisen_triggers(struct wisen_store *store,
+                            struct wisen_triggers *triggers,
+                            struct wisen_error **error);
+
+/**
+ * Sets what the audit keeps from now on: everything (the default), or, if `decisions_only`, nothing of single
+ * memories and reports. `key` as in wisen_resume(). Any thread.
+ */
+wisen_status wisen_set_audit_level(struct wisen_store *store,
+                                   bool decisions_only,
+                                   const char *key,
+                                   size_t key_size,
+                                   struct wisen_error **error);
+
+/**
+ * Follows the chain of hashes over the whole audit, and holds every memory against the last hash recorded of it;
+ * with an anchor (wisen_anchor(), kept elsewhere since; may be NULL) also finds a rewritten chain and a cut tail.
+ * `*entries` (may be NULL) becomes the number of entries, `*faults` that of faults found (0: all is well), and the
+ * first of them, and a NUL, goes to `what`, which has room for `capacity` bytes or is NULL. Any thread.
+ */
+wisen_status wisen_audit_verify(struct wisen_store *store,
+                                const char *anchor,
+                                size_t anchor_size,
+                                uint64_t *entries,
+                                uint64_t *faults,
+                                char *what,
+                                size_t capacity,
+                                struct wisen_error **error);
+
+/**
+ * Writes the number of entries and the hash of the last one, as one text and a NUL, to `anchor`, which has room
+ * for `capacity` bytes: WISEN_ANCHOR_SIZE suffices. Any thread.
+ */
+wisen_status wisen_anchor(struct wisen_store *store,
+                          char *anchor,
+                          size_t capacity,
+                          struct wisen_error **error);
+
+/**
+ * Writes the whole audit to the file `path` as JSON lines, oldest first. `*count` (may be NULL) becomes the number
+ * of entries. Any thread.
+ */
+wisen_status wisen_audit_export(struct wisen_store *store,
+                                const char *path,
+                                size_t path_size,
+                                uint64_t *count,
+                                struct wisen_error **error);
+
+/**
  * How many texts there are in the list; 0 for NULL.
  */
 size_t wisen_texts_count(const struct wisen_texts *texts);
@@ -2894,6 +3274,7 @@ WISEN_INIT(wisen_principal)
 WISEN_INIT(wisen_half_life)
 WISEN_INIT(wisen_standing)
 WISEN_INIT(wisen_audit_entry)
+WISEN_INIT(wisen_triggers)
 WISEN_INIT(wisen_merge)
 WISEN_INIT(wisen_uplift)
 WISEN_INIT(wisen_stretch)

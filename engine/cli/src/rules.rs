@@ -168,7 +168,7 @@ enum Command {
 #[derive(clap::Args)]
 struct Key {
     /// File that holds the secret key [default: the environment variable `WISEN_KEY`]
-    #[arg(long = "key", value_name = "FILE")]
+    #[arg(long = "key", id = "key", value_name = "FILE")]
     file: Option<PathBuf>,
 }
 

@@ -189,13 +189,11 @@ impl Judge {
     pub(crate) fn promise(&self, judged: &mut Judged, record: Weights) {
         let (wins, losses) = self.overall;
         let prior = (wins + 1.0) / (wins + losses + 2.0);
-        let reports = record.successes + record.failures;
-        let weight = RECORD * reports / (reports + 1.0);
-        let rate = (record.successes + prior) / (reports + 1.0);
+        let share = RECORD / (record.successes + record.failures + 1.0);
         let evidence = &mut judged.evidence;
         let near = (self.nearness() / REACH).exp();
-        let alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes + weight * rate);
-        let beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures + weight * (1.0 - rate));
+        let alpha = PRIOR * prior + near * (evidence.own_fit + evidence.successes + share * record.successes);
+        let beta = PRIOR * (1.0 - prior) + near * (EPSILON + evidence.failures + share * record.failures);
         evidence.strength = alpha + beta;
         evidence.mean = alpha / evidence.strength;
     }

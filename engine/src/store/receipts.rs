@@ -57,7 +57,10 @@ impl Receipts {
             _ if read_only => None,
             None => Some(Connection::open_in_memory().and_then(|conn| ready(conn, busy)).map_err(sql)?),
             Some(file) => match connect(file, busy) {
-                Err(error) if is_damage(&error) => Some(begin_anew(file, busy)?),
+                // What no receipts of ours could answer is damage too.
+                Err(error) if is_damage(&error) || matches!(error, Error::Internal { .. }) => {
+                    Some(begin_anew(file, busy)?)
+                }
                 other => Some(other?),
             },
         };
