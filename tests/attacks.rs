@@ -279,7 +279,7 @@ fn a_clock_moved_back_revives_nothing() {
                   PREFER "now" because "x" until 2027-01-15T08:10:00Z when tag is "now" lifts "late""#;
     store.add_directives(&key, &parse_rules(more).unwrap()).unwrap();
     store.override_directive(&key, "no-rm", "a clean-up", start + 60_000_000).unwrap();
-    store.record_fact("tests", &json!("passed"), Duration::from_secs(60)).unwrap();
+    store.record_fact("tests", &json!("passed"), Duration::from_mins(1)).unwrap();
     let answers = |store: &Store| {
         let late = Action::new("x").args(json!({"hour": 23})).tag("now");
         [rm(), Action::new("deploy"), Action::new("later"), late]

@@ -54,7 +54,9 @@ fn what_is_restored_is_what_was_backed_up() {
     let store = filled(&place);
     let all = |store: &Store| {
         let mut records = store.page(None, MemoryId(0), 1000).unwrap();
-        records.iter_mut().for_each(|record| record.provenance.age = Duration::ZERO);
+        for record in &mut records {
+            record.provenance.age = Duration::ZERO;
+        }
         records
     };
     let (told, records) = (answers(&store, &queries(), 20), all(&store));

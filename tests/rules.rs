@@ -59,9 +59,9 @@ fn rules_decide_and_survive() {
 
     let deploy = Action::new("deploy");
     assert_eq!(answer(&store, &deploy).0, Answer::Deny);
-    store.record_fact("tests", &json!("failed"), Duration::from_secs(60)).unwrap();
+    store.record_fact("tests", &json!("failed"), Duration::from_mins(1)).unwrap();
     assert_eq!(answer(&store, &deploy).0, Answer::Deny);
-    store.record_fact("tests", &json!("passed"), Duration::from_secs(60)).unwrap();
+    store.record_fact("tests", &json!("passed"), Duration::from_mins(1)).unwrap();
     assert_eq!(answer(&store, &deploy), (Answer::Allow, None));
     assert_eq!(store.facts().unwrap().len(), 1);
     clock.advance(Duration::from_secs(61));
@@ -295,7 +295,7 @@ fn a_change_binds_the_next_check_of_another_process() {
     let must = rule(r#"MUST "m" because "x" when tool is "t" require fact "f" present"#);
     store.add_directive(&key, &must).unwrap();
     assert_eq!(ask(&mut other), "deny");
-    store.record_fact("f", &json!(true), Duration::from_secs(600)).unwrap();
+    store.record_fact("f", &json!(true), Duration::from_mins(10)).unwrap();
     assert_eq!(ask(&mut other), "allow");
     std::fs::write(place.at("end"), b"").unwrap();
     other.finish();

@@ -1,5 +1,6 @@
 //! Measures `check`: how long it takes to ask many directives about an action.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -67,7 +68,7 @@ fn rules(n: usize, tools: usize, rng: &mut fastrand::Rng) -> String {
             8 => format!("tag is \"{a}-{i}\""),
             _ => format!("{tool}(args.command matches /^{a} {i}/ or args.branch like \"{b}-{i}-*\")"),
         };
-        text += &format!("{force} \"r{i}\" because \"a reason\" when {test}\n");
+        writeln!(text, "{force} \"r{i}\" because \"a reason\" when {test}").expect("text");
     }
     text
 }

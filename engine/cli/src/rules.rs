@@ -244,7 +244,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             tell(&mut text, &lints)?;
         }
         Command::Remove { path, id, key, reason } => {
-            open(path)?.remove_directive(&key.read()?, id, reason)?
+            open(path)?.remove_directive(&key.read()?, id, reason)?;
         }
         Command::Override { path, id, key, reason, minutes } => {
             let until =

@@ -19,7 +19,7 @@ fn public(value: &Bound<'_, PyAny>, what: &'static str) -> PyResult<PublicKey> {
     PublicKey::parse(&text(value, Arg::new(what))?).map_err(|error| to_py(value.py(), &error))
 }
 
-fn sentences(lints: Vec<Lint>) -> Vec<String> {
+fn sentences(lints: &[Lint]) -> Vec<String> {
     lints.iter().map(Lint::to_string).collect()
 }
 
@@ -137,7 +137,7 @@ impl Store {
                 Some(reason) => store.force_directives(&key, &rules, reason),
             }
         })?;
-        Ok(sentences(lints))
+        Ok(sentences(&lints))
     }
 
     /// Take a directive out of force for good, with the overrides of it.
@@ -188,7 +188,7 @@ impl Store {
 
     /// Compare all directives with each other. Returns a sentence for each conflict.
     fn lint_directives(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.with(py, wisen::Store::lint_directives).map(sentences)
+        self.with(py, wisen::Store::lint_directives).map(|lints| sentences(&lints))
     }
 
     /// Make the rules good again that somebody has changed by other means: drop the rows that no authority
