@@ -35,6 +35,8 @@ BASES: dict[type[wisen.WisenError], type[Exception]] = {
     wisen.CorruptError: RuntimeError,
     wisen.BadImportError: ValueError,
     wisen.BadBackupError: ValueError,
+    wisen.HaltedError: PermissionError,
+    wisen.RefusedError: ValueError,
     wisen.InternalError: RuntimeError,
 }
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import wisen
 
 V = [1.0, 0.5, 0.0, 0.1]
-PASSWORD = "s3cr3t-Pa55"
+PASSWORD = "s3cr3t-Pa55"  # noqa: S105
 DSN = f"connect to postgres://app:{PASSWORD}@db.internal/app"
 
 
@@ -18,20 +19,28 @@ def test_a_halt_is_obeyed_until_it_is_resumed(tmp_path: Path) -> None:
         store.remember("one", V)
         assert store.halted() is None
         halt = store.halt("a drill", "no_writes")
-        assert (halt.level, halt.reason, halt.by, halt.recorded) == ("no_writes", "a drill", "owner", True)
-        assert halt.since.tzinfo is not None and "a drill" in repr(halt)
+        assert (halt.level, halt.reason, halt.by, halt.recorded) == (
+            "no_writes",
+            "a drill",
+            "owner",
+            True,
+        )
+        assert halt.since.tzinfo is not None
+        assert "a drill" in repr(halt)
         with pytest.raises(wisen.HaltedError, match="a drill") as caught:
             other.remember("two", V)
         assert caught.value.code == 501
         assert len(other.recall(V)) == 1
         store.halt("worse")
         found = other.halted()
-        assert found is not None and found.level == "deny_all"
+        assert found is not None
+        assert found.level == "deny_all"
         with pytest.raises(wisen.HaltedError):
             other.recall(V)
         with pytest.raises(wisen.HaltedError):
             other.get(1)
-        assert other.resume("over") and not store.resume("again")
+        assert other.resume("over")
+        assert not store.resume("again")
         assert len(store.recall(V)) == 1
         with pytest.raises(wisen.InvalidArgumentError, match="level"):
             store.halt("x", "some")  # type: ignore[arg-type]
@@ -47,11 +56,13 @@ def test_triggers_halt() -> None:
         assert store.triggers() == wisen.Triggers()
         triggers = wisen.Triggers(failures_in_a_row=2, spend_per_hour_micros=10, level="no_memory")
         store.set_triggers(triggers)
-        assert store.triggers() == triggers and "failures_in_a_row=2" in repr(triggers)
+        assert store.triggers() == triggers
+        assert "failures_in_a_row=2" in repr(triggers)
         store.report_memory(memory, "failure")
         store.report_memory(memory, "failure")
         halt = store.halted()
-        assert halt is not None and (halt.by, halt.level) == ("engine", "no_memory")
+        assert halt is not None
+        assert (halt.by, halt.level) == ("engine", "no_memory")
         store.resume("seen")
         with pytest.raises(TypeError, match="Triggers"):
             store.set_triggers({})  # type: ignore[arg-type]
@@ -63,10 +74,12 @@ def test_the_audit_is_verified_anchored_and_exported(tmp_path: Path) -> None:
         anchor = store.anchor()
         store.remember("two", V)
         found = store.audit_verify(anchor)
-        assert found.ok and (found.entries, found.memories, found.faults) == (2, 2, [])
+        assert found.ok
+        assert (found.entries, found.memories, found.faults) == (2, 2, [])
         assert found.anchor == store.anchor() != anchor
         wrong = store.audit_verify(anchor.replace(":1:", ":7:"))
-        assert not wrong.ok and "are missing" in wrong.faults[0][1]
+        assert not wrong.ok
+        assert "are missing" in wrong.faults[0][1]
         with pytest.raises(wisen.InvalidArgumentError, match="anchor"):
             store.audit_verify("x")
         assert store.audit_export(tmp_path / "audit.jsonl") == 2
@@ -90,12 +103,23 @@ def test_memories_say_where_they_come_from() -> None:
         record = store.get(two)
         assert record is not None
         found = record.provenance
-        assert (found.author, found.source, found.parents, found.model) == ("ann", "agent", [one], "a model")
-        assert found.origin == recall.receipt and found.age >= timedelta(0)
-        assert 0 < found.trust < 1 and found.flags == [] and found.tags == []
-        hits = {hit.id: hit for hit in store.recall(V, content=True)}
-        assert hits[two].provenance is not None and hits[two].provenance.source == "agent"
-        assert hits[one].provenance is not None and hits[one].provenance.trust == 1
+        assert (found.author, found.source, found.parents, found.model) == (
+            "ann",
+            "agent",
+            [one],
+            "a model",
+        )
+        assert found.origin == recall.receipt
+        assert found.age >= timedelta(0)
+        assert 0 < found.trust < 1
+        assert found.flags == []
+        assert found.tags == []
+        hits = {hit.id: hit.provenance for hit in store.recall(V, content=True)}
+        later, first = hits[two], hits[one]
+        assert later is not None
+        assert later.source == "agent"
+        assert first is not None
+        assert first.trust == 1
         assert store.recall(V)[0].provenance is None
         ids = store.remember_many(["a", "b"], [V, V], source=["web", None], parents=[[one], None])
         records = [store.get(id) for id in ids]
@@ -121,7 +145,8 @@ def test_secrets_are_redacted_by_default_and_otherwise_as_chosen() -> None:
         pytest.raises(wisen.RefusedError, match="dsn_password") as caught,
     ):
         store.remember(DSN, V)
-    assert caught.value.code == 502 and PASSWORD not in str(caught.value)
+    assert caught.value.code == 502
+    assert PASSWORD not in str(caught.value)
     text = "\u00e9\u00e9 " + DSN
     [(kind, start, end)] = wisen.find_secrets(text)
     assert (kind, text[start:end]) == ("dsn_password", PASSWORD)
@@ -136,7 +161,7 @@ def test_a_hook_decides() -> None:
         if "poison" in memory["content"]:
             return wisen.Ruling(refuse="it is poison")
         if "Bob" in memory["content"]:
-            return memory["content"].replace("Bob", "[name]")
+            return str(memory["content"]).replace("Bob", "[name]")
         if memory["source"] == "web":
             return wisen.Ruling(tags=["outside"])
         if memory["content"] == "broken":
@@ -147,7 +172,8 @@ def test_a_hook_decides() -> None:
 
     with wisen.open(":memory:", 4, hook=hook) as store:
         record = store.get(store.remember("Bob called", V, metadata={"n": 1}, kind="fact"))
-        assert record is not None and record.content == "[name] called"
+        assert record is not None
+        assert record.content == "[name] called"
         assert seen[0] == {
             "content": "Bob called",
             "metadata": {"n": 1},
@@ -157,8 +183,13 @@ def test_a_hook_decides() -> None:
             "source": None,
         }
         record = store.get(store.remember("a page", V, source="web"))
-        assert record is not None and record.provenance.tags == ["outside"]
-        for text, why in [("poison", "it is poison"), ("broken", "the hook is broken"), ("wrong", "not int")]:
+        assert record is not None
+        assert record.provenance.tags == ["outside"]
+        for text, why in [
+            ("poison", "it is poison"),
+            ("broken", "the hook is broken"),
+            ("wrong", "not int"),
+        ]:
             with pytest.raises(wisen.RefusedError, match=why):
                 store.remember(text, V)
         assert store.count() == 2

@@ -98,7 +98,9 @@ def test_all_of_it_is_written_down(store: wisen.Store, bad: int) -> None:
     assert all(entry.at.tzinfo is UTC and entry.namespace == "default" for entry in entries)
     assert entries[0].detail["after"]["probation_share"] == 0
     assert entries[2].detail["to"] == "active"
-    assert repr(entries[2]) == f"AuditEntry(id={entries[2].id}, actor='owner', op='pin', memory={bad})"
+    assert (
+        repr(entries[2]) == f"AuditEntry(id={entries[2].id}, actor='owner', op='pin', memory={bad})"
+    )
     assert [entry.id for entry in store.audit_entries(after=1, limit=1)] == [2]
 
 

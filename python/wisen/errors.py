@@ -224,6 +224,8 @@ class BadBackupError(WisenError, ValueError):
     """A file is no whole backup; nothing was restored."""
 
     code = 405
+
+
 class HaltedError(WisenError, PermissionError):
     """The store was halted, and the call is one that the halt forbids."""
 
