@@ -226,7 +226,7 @@ class BadBackupError(WisenError, ValueError):
     code = 405
 
 
-class HaltedError(WisenError, PermissionError):
+class HaltedError(_SystemError, PermissionError):
     """The store was halted, and the call is one that the halt forbids."""
 
     code = 501
