@@ -306,6 +306,10 @@ impl<'a> Import<'a> {
         let known = self.columns.get(table).ok_or_else(|| bad(line, format!("there is no table {table}")))?;
         if table == "memories" {
             self.belongings(line, &mut fields)?;
+            let id = fields.get("id").and_then(Value::as_i64).unwrap_or_default();
+            if fields.get("shuffle").and_then(Value::as_i64) != Some(schema::shuffle(id)) {
+                return Err(bad(line, "its shuffle is not the one of its number"));
+            }
         }
         if table == "sqlite_sequence" {
             // SQLite has begun one of its own.

@@ -103,7 +103,7 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
         .query_row("SELECT length(vector) FROM vectors LIMIT 1", [], |r| r.get(0))
         .optional()
         .map_err(|e| located(sql(e), path))?;
-    if dimension < 1 || bytes.is_some_and(|bytes| bytes != 4 * dimension) {
+    if dimension < 1 || bytes.is_some_and(|bytes| bytes % 4 != 0 || bytes / 4 != dimension) {
         return Err(Error::corrupt(format!(
             "table meta gives dimension {dimension}, which its vectors do not have"
         )));
