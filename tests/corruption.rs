@@ -185,6 +185,8 @@ fn is_typed(error: &Error) -> bool {
             | ErrorCode::Io
             | ErrorCode::NewerSchema
             | ErrorCode::ReadOnly
+            // A damaged word of the control file may say so: it fails closed.
+            | ErrorCode::Halted
     )
 }
 

@@ -171,7 +171,10 @@ fn a_flipped_byte_is_noticed() {
             assert!(closed.answers_well(&store), "{what}");
             let found = store.verify().unwrap();
             assert!(
-                found.faults.iter().any(|fault| fault.contains(&closed.name())),
+                found
+                    .faults
+                    .iter()
+                    .any(|fault| fault.contains(&closed.name()) && !fault.contains("it does not hold")),
                 "{what}: {:?}",
                 found.faults
             );
