@@ -81,8 +81,11 @@ fn kill_again_and_again(part: &str) {
             assert!(record.is_some() || unsaid, "seed {seed}, kill {kill}: memory {id} is lost");
             if let Some(record) = record {
                 assert_eq!(record.content, seed.to_string());
-                let hit = &store.recall(&Query::new(point(*seed)).k(1).receipt(false)).unwrap().hits[0];
-                assert_eq!(hit.id, *id, "seed {seed}, kill {kill}");
+                // First it need not be: a neighbour that succeeded here may stand before it.
+                let query = Query::new(point(*seed)).k(10).receipt(false);
+                let hits = store.recall(&query).unwrap().hits;
+                let found = hits.iter().any(|hit| hit.id == *id && hit.similarity > 0.9999);
+                assert!(found, "seed {seed}, kill {kill}: memory {id} is not found: {hits:#?}");
             }
         }
         assert!(forgotten.iter().rev().take(50).all(|(_, id)| store.get(*id).unwrap().is_none()));
