@@ -15,8 +15,8 @@ use crate::vector::Probe;
 
 use super::core::{Core, check_name};
 use super::govern;
-use super::partition::Snapshot;
 use super::points::{Among, Damage, Search};
+use super::snapshot::Snapshot;
 use super::store::Store;
 
 /// Neighbours looked at first; more while all of them are near enough.

@@ -18,7 +18,8 @@ use crate::store::standings::{self, StandingRow};
 use crate::store::{Effect, Tx, cells, names};
 
 use super::core::Core;
-use super::partition::{Partition, experience_metric};
+use super::partition::Partition;
+use super::points::experience_metric;
 use super::policy::Policy;
 use super::recall::{Ground, Probes, backgrounds};
 

@@ -20,8 +20,7 @@ use crate::store::{
 use super::core::Core;
 use super::origin::provenance;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
-use super::partition::experience_metric;
-use super::points::Loaded;
+use super::points::{Loaded, experience_metric};
 use super::recall::parse_metadata;
 use super::{seal, triggers};
 

@@ -4,11 +4,16 @@
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
+use rusqlite::Connection;
+
+use crate::error::Result;
 
 use crate::graph::{Accept, Effort, Found, Scratch, TailRow, Want, scan_rows};
 use crate::segment::{Segment, SegmentFault, SpaceKind};
+use crate::store::cells::{self, CellRow};
 use crate::store::registry::SegmentRow;
-use crate::vector::Probe;
+use crate::store::{changes, memories};
+use crate::vector::{Metric, Probe};
 
 /// An open segment and its entry in the registry.
 pub(crate) struct Loaded {
@@ -154,4 +159,63 @@ pub(crate) fn memory_vector<'a>(
         }
     }
     Ok(None)
+}
+
+/// The metric in which situations are compared: that of the memories, but cosine under dot, whose
+/// scale differs from query to query.
+pub(crate) fn experience_metric(metric: Metric) -> Metric {
+    if metric == Metric::Dot { Metric::Cosine } else { metric }
+}
+
+/// The ranges of changes up to `seq` that no segment covers, as `(after, up to)`. The segments
+/// come in order and do not overlap.
+pub(crate) fn gaps(segments: &[Arc<Loaded>], seq: i64) -> Vec<(i64, i64)> {
+    let mut gaps = Vec::new();
+    let mut covered = 0;
+    for segment in segments {
+        if covered < segment.row.lo {
+            gaps.push((covered, segment.row.lo));
+        }
+        covered = covered.max(segment.row.hi);
+    }
+    if covered < seq {
+        gaps.push((covered, seq));
+    }
+    gaps
+}
+
+pub(super) fn view_of(conn: &Connection, namespace: i64, loaded: &Arc<Loaded>) -> Result<Sealed> {
+    let has = |kind| loaded.segment.space(namespace.cast_unsigned(), kind).is_some();
+    let dead = |kind, cells: bool| -> Result<Arc<RoaringTreemap>> {
+        if !has(kind) {
+            return Ok(Arc::default());
+        }
+        let ids = changes::masked_after(conn, namespace, loaded.row.hi, cells)?;
+        Ok(Arc::new(ids.into_iter().collect()))
+    };
+    Ok(Sealed {
+        loaded: loaded.clone(),
+        dead_memories: dead(SpaceKind::Memories, false)?,
+        dead_cells: dead(SpaceKind::Experiences, true)?,
+    })
+}
+
+pub(super) fn fresh_memory(
+    conn: &Connection,
+    metric: Metric,
+    id: i64,
+    seq: i64,
+) -> Result<Option<Arc<Fresh>>> {
+    let Some(vector) = memories::vector(conn, id)? else {
+        return Ok(None);
+    };
+    let row = TailRow::new(metric, id.cast_unsigned(), &metric.prepare(&vector)?);
+    Ok(Some(Arc::new(Fresh { seq, row })))
+}
+
+pub(super) fn fresh_cell(conn: &Connection, metric: Metric, cell: &CellRow) -> Result<Arc<Fresh>> {
+    let metric = experience_metric(metric);
+    let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
+    let row = TailRow::new(metric, cell.id.cast_unsigned(), &vector);
+    Ok(Arc::new(Fresh { seq: cell.seq, row }))
 }

@@ -19,9 +19,10 @@ use super::chance::{self, Placed};
 use super::core::{Core, check_name};
 use super::input::{DEFAULT_NAMESPACE, Query};
 use super::output::{Hit, Recall};
-use super::partition::{Partition, Snapshot, experience_metric};
-use super::points::{Among, Damage, Search, memory_vector};
+use super::partition::Partition;
+use super::points::{Among, Damage, Search, experience_metric, memory_vector};
 use super::ruled::{self, Ruled};
+use super::snapshot::Snapshot;
 use super::{origin, trial};
 
 /// A namespace that takes part in a recall.

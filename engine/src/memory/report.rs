@@ -17,7 +17,7 @@ use super::govern;
 use super::halt;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
-use super::partition::experience_metric;
+use super::points::experience_metric;
 use super::triggers::{self, Pulled};
 use super::witness;
 

@@ -22,8 +22,7 @@ use crate::store::{cells, changes, memories};
 
 use super::core::{Call, Core};
 use super::govern;
-use super::partition::{experience_metric, gaps};
-use super::points::Loaded;
+use super::points::{Loaded, experience_metric, gaps};
 
 /// A segment is merged with what follows while it is at most so many times as large.
 const RATIO: i64 = 3;
