@@ -237,18 +237,23 @@ fn a_malformed_line_is_named() {
     import(&place, text.as_bytes()).unwrap();
 }
 
-/// However an export is changed: an error, or the same store; never a panic.
-#[test]
-fn random_changes_are_errors_or_harmless() {
+/// The export of a small store with something of most kinds, in the file `export`, and a seeded generator.
+fn small_export() -> (fastrand::Rng, Place) {
     let seed = fastrand::u64(..1 << 40);
     println!("seed {seed}");
-    let mut rng = fastrand::Rng::with_seed(seed);
     let place = Place::new();
     let store = Store::open(place.store(), Options::new(4)).unwrap();
     let all = fill(&store, &vectors(1, 6, 4));
     practise(&store, &vectors(2, 5, 4));
     store.pin(all[0]).unwrap();
     store.export(place.at("export"), false).unwrap();
+    (fastrand::Rng::with_seed(seed), place)
+}
+
+/// However an export is changed: an error, or the same store; never a panic.
+#[test]
+fn random_changes_are_errors_or_harmless() {
+    let (mut rng, place) = small_export();
     let whole = fs::read(place.at("export")).unwrap();
     let mut refused = 0;
     for round in 0..400 {
@@ -319,15 +324,7 @@ fn random_changes_are_errors_or_harmless() {
 /// tell is an error, whatever is left is a sound store.
 #[test]
 fn changes_with_a_right_checksum_are_held_against_the_rows() {
-    let seed = fastrand::u64(..1 << 40);
-    println!("seed {seed}");
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let place = Place::new();
-    let store = Store::open(place.store(), Options::new(4)).unwrap();
-    let all = fill(&store, &vectors(1, 6, 4));
-    practise(&store, &vectors(2, 5, 4));
-    store.pin(all[0]).unwrap();
-    store.export(place.at("export"), false).unwrap();
+    let (mut rng, place) = small_export();
     let whole = fs::read_to_string(place.at("export")).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let mut refused = 0;

@@ -1,5 +1,7 @@
 //! Figures as people read them.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 /// `1234567` as `1,234,567`.
 pub fn number(n: u64) -> String {
     let digits = n.to_string();
@@ -33,23 +35,13 @@ pub fn bytes(n: u64) -> String {
     if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") }
 }
 
-/// Microseconds since 1970 as a date and time in UTC: `"2026-01-31 23:59:59 UTC"`.
+/// Microseconds since 1970 as a date and time in UTC, `"2026-01-31 23:59:59 UTC"`; of the years 1970 to 9999 the
+/// nearest.
 pub fn time(micros: i64) -> String {
-    let seconds = micros.div_euclid(1_000_000);
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // The calendar repeats every 400 years (146,097 days). Years are counted from 1 March, so that a
-    // leap day is the last of its year.
-    let from_march_0000 = day + 719_468;
-    let era = from_march_0000.div_euclid(146_097);
-    let day_of_era = from_march_0000.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months_since_march = (5 * day_of_year + 2) / 153;
-    let date = day_of_year - (153 * months_since_march + 2) / 5 + 1;
-    let month = (months_since_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{date:02} {hour:02}:{minute:02}:{:02} UTC", second % 60)
+    const LAST: u64 = 253_402_300_799;
+    let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or(0).min(LAST);
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
 }
 
 /// A text of at most `most` characters; what is longer ends in "...".

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::store::backup as copies;
 
 use super::inspect;
-use super::output::Verification;
 use super::place;
 use super::report;
 use super::store::Store;
@@ -28,17 +27,12 @@ impl Store {
         self.core.enter()?;
         let (core, file) = (&self.core, file.as_ref());
         place::may_write(core, file, replace)?;
-        if !core.db.is_read_only() {
-            core.receipts.flush(core.now())?;
-            report::settle(core)?;
-        }
+        report::settle_all(core)?;
         place::file(file, replace, |temporary| {
             let at = place::about(file);
             core.db.read(|conn| copies::copy_to(conn, temporary)).map_err(&at)?;
             let copy = copies::open_copy(temporary).map_err(&at)?;
-            let mut found = Verification::default();
-            inspect::verify_rows(&copy, &mut found).map_err(&at)?;
-            if let Some(fault) = found.faults.into_iter().next() {
+            if let Some(fault) = inspect::first_fault(&copy).map_err(&at)? {
                 return Err(Error::corrupt(fault));
             }
             copies::mark(&copy).map_err(&at)?;
@@ -65,9 +59,7 @@ impl Store {
             copies::copy_to(&backup, &database).map_err(&at)?;
             let copy = copies::open_copy(&database).map_err(&at)?;
             copies::revive(&copy).map_err(&at)?;
-            let mut found = Verification::default();
-            inspect::verify_rows(&copy, &mut found).map_err(&at)?;
-            if let Some(why) = found.faults.into_iter().next() {
+            if let Some(why) = inspect::first_fault(&copy).map_err(&at)? {
                 return Err(Error::BadBackup { path: file.to_owned(), why });
             }
             drop(copy);

@@ -38,8 +38,7 @@ impl Store {
 
 fn compact(core: &Core) -> Result<Compaction> {
     let bytes_before = size(core)?;
-    core.receipts.flush(core.now())?;
-    report::settle(core)?;
+    report::settle_all(core)?;
     let _one = core.sealing.try_lock_for(core.db.busy()).ok_or_else(|| Error::Busy {
         holder: "another thread of this process, which seals,".to_owned(),
         waited_ms: core.db.busy().as_millis() as u64,

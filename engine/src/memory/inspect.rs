@@ -300,6 +300,13 @@ fn against_rows(core: &Core, conn: &Connection, loaded: &Loaded) -> Result<Optio
     Ok(fault)
 }
 
+/// What is wrong first with the rows of a database, if anything is.
+pub(crate) fn first_fault(conn: &Connection) -> Result<Option<String>> {
+    let mut found = Verification::default();
+    verify_rows(conn, &mut found)?;
+    Ok(found.faults.into_iter().next())
+}
+
 /// Checks every row of every table: checksums, payloads, references, and what is derived from others.
 pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result<()> {
     verify_memories(conn, found)?;

@@ -84,7 +84,7 @@ fn write_receipts(core: &Core, woken: &Receiver<()>) {
         std::thread::sleep(BATCH);
         // A failure loses nothing: the receipts stay in memory and the next attempt takes them along.
         let denials = triggers::write_denials(core);
-        let receipts = core.receipts.flush(core.now()).and_then(|()| report::settle(core));
+        let receipts = report::settle_all(core);
         if denials.and(receipts).is_err() {
             std::thread::sleep(PAUSE);
         }

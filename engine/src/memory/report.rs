@@ -157,8 +157,17 @@ fn reply(filed: Filed) -> ReportReply {
     ReportReply { id: ReportId(filed.id.cast_unsigned()), status, credited }
 }
 
+/// Writes the receipts that wait, and credits the reports that waited for them.
+pub(crate) fn settle_all(core: &Core) -> Result<()> {
+    if core.db.is_read_only() {
+        return Ok(());
+    }
+    core.receipts.flush(core.now())?;
+    settle(core)
+}
+
 /// Credits pending reports whose receipts have arrived. One that cannot be credited holds up no other.
-pub(crate) fn settle(core: &Core) -> Result<()> {
+fn settle(core: &Core) -> Result<()> {
     let mut result = Ok(());
     for id in core.db.read(reports::awaited)? {
         result = result.and(settle_one(core, id));

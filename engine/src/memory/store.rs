@@ -383,8 +383,7 @@ impl Store {
             return Ok(());
         }
         triggers::write_denials(&self.core)?;
-        self.core.receipts.flush(self.core.now())?;
-        report::settle(&self.core)?;
+        report::settle_all(&self.core)?;
         self.core.db.checkpoint(self.core.now())
     }
 

@@ -17,7 +17,6 @@ use crate::vector::Metric;
 use super::core::Core;
 use super::input::Memory;
 use super::inspect;
-use super::output::Verification;
 use super::place;
 use super::points::experience_metric;
 use super::remember;
@@ -40,23 +39,16 @@ impl Store {
         self.core.enter()?;
         let (core, file) = (&self.core, file.as_ref());
         place::may_write(core, file, replace)?;
-        if !core.db.is_read_only() {
-            core.receipts.flush(core.now())?;
-            report::settle(core)?;
-        }
+        report::settle_all(core)?;
         let at = place::about(file);
         place::file(file, replace, |temporary| {
             let out = File::options().write(true).create_new(true).open(temporary);
             let mut out = BufWriter::with_capacity(1 << 20, out.map_err(Error::io("create", temporary))?);
             let rows = core
                 .db
-                .snapshot(|conn| {
-                    let mut found = Verification::default();
-                    inspect::verify_rows(conn, &mut found)?;
-                    match found.faults.into_iter().next() {
-                        Some(fault) => Err(Error::corrupt(fault)),
-                        None => export::write(conn, &mut out),
-                    }
+                .snapshot(|conn| match inspect::first_fault(conn)? {
+                    Some(fault) => Err(Error::corrupt(fault)),
+                    None => export::write(conn, &mut out),
                 })
                 .map_err(&at)?;
             out.flush().map_err(Error::io("write", temporary)).map_err(&at)?;
@@ -129,9 +121,7 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
         },
     )?;
     import.finish(last)?;
-    let mut found = Verification::default();
-    inspect::verify_rows(&conn, &mut found).map_err(|error| within(last, error))?;
-    match found.faults.into_iter().next() {
+    match inspect::first_fault(&conn).map_err(|error| within(last, error))? {
         Some(fault) => Err(bad(last, format!("the rows do not fit together: {fault}"))),
         None => {
             crate::store::check_identity(&conn, metric.as_str(), dimension).map_err(|error| within(1, error))
