@@ -192,9 +192,11 @@ fn a_damaged_backup_is_refused() {
         "UPDATE kinds SET name = 'another'",
         "DELETE FROM changes WHERE seq = 5",
         "DELETE FROM experiences",
+        "UPDATE sqlite_schema SET sql = replace(sql, '''halt''', '''halp''')",
     ] {
         fs::write(place.at("damaged"), &whole).unwrap();
         let conn = rusqlite::Connection::open(place.at("damaged")).unwrap();
+        conn.pragma_update(None, "writable_schema", "ON").unwrap();
         assert!(conn.execute(change, []).unwrap() > 0);
         drop(conn);
         let error = Store::restore(place.at("damaged"), place.at("restored")).unwrap_err();

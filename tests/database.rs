@@ -135,6 +135,37 @@ fn the_control_file_may_be_lost() {
     assert_sound(&place.open(Options::existing()));
 }
 
+/// SQLite believes the statements in its schema: a letter changed there changes which rows an index has. `verify`
+/// names what was changed, and no backup is made of it.
+#[test]
+fn a_changed_schema_is_named() {
+    let changes = [
+        ("index audit_halts", "UPDATE sqlite_schema SET sql = replace(sql, '''halt''', '''halp''')"),
+        ("index audit_halts", "DROP INDEX audit_halts"),
+        ("trigger mine", "CREATE TRIGGER mine AFTER INSERT ON memories BEGIN DELETE FROM vectors; END"),
+    ];
+    for (named, change) in changes {
+        let place = Place::new();
+        let (store, _) = filled(&place);
+        store.close().unwrap();
+        drop(store);
+        let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+        conn.pragma_update(None, "writable_schema", "ON").unwrap();
+        conn.execute_batch(change).unwrap();
+        drop(conn);
+        let store = place.open(Options::existing());
+        let faults = store.verify().unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.contains(named)), "{change}: {faults:?}");
+        // Where it cannot be told whether the store is halted, it is.
+        let backup = store.backup(place.at("backup"), false).unwrap_err();
+        let why = backup.to_string();
+        assert!(
+            why.contains(named) || why.contains("halted") && why.contains("audit_halts"),
+            "{change}: {why}"
+        );
+    }
+}
+
 /// An older copy of memory.db put in its place: verify says how many changes are lost, what was
 /// sealed beyond it does not come back, and no id is given out twice.
 #[test]

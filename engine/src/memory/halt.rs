@@ -163,7 +163,8 @@ impl Core {
 pub(crate) fn describe(core: &Core) -> Option<Halt> {
     let word = core.db.halt_word().load(Acquire);
     let level = HaltLevel::of(word & BITS)?;
-    let row = core.db.read(guard::load);
+    // The same that `settle` asks when the store is opened: what cannot be read is why.
+    let row = core.db.read(|conn| guard::was_halted(conn).and_then(|_| guard::load(conn)));
     let since = ((word >> SINCE) as i64).saturating_mul(1_000_000);
     let (by, reason) = match row {
         Ok(row) if row.level != 0 => {
@@ -171,7 +172,7 @@ pub(crate) fn describe(core: &Core) -> Option<Halt> {
             let recorded = HaltLevel::of(row.level.cast_unsigned()) == Some(level);
             return Some(Halt { level, since: row.since, by: row.by, reason: row.reason, recorded });
         }
-        Ok(_) => ("unknown", "the control file says so; the database could not be written".to_owned()),
+        Ok(_) => ("unknown", "the control file says so, the database does not".to_owned()),
         Err(error) => ("unknown", error.to_string()),
     };
     Some(Halt { level, since, by: by.to_owned(), reason, recorded: false })

@@ -13,8 +13,9 @@ use crate::segment::{self, SpaceKind};
 use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
-    Content, Of, aliases, audit, calibrators, cells, check_grounds, contents, directives, fields, forecasts,
-    guard, half_lives, lots, names, origins, policies, principals, reports, standings, tables,
+    Content, Of, aliases, audit, calibrators, cells, check_grounds, check_schema, contents, directives,
+    fields, forecasts, guard, half_lives, lots, names, origins, policies, principals, reports, standings,
+    tables,
 };
 
 use super::core::Core;
@@ -318,6 +319,7 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
     let grounds = check_grounds(conn);
     let summable = matches!(&grounds, Ok(faults) if faults.is_empty());
     for checked in [
+        check_schema(conn),
         grounds,
         principals::check(conn),
         half_lives::all(conn).map(|_| Vec::new()),

@@ -55,5 +55,5 @@ pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use payload::MAX_TEXT;
 pub(crate) use receipts::Receipts;
 pub(crate) use refill::{Content, Of, contents, set_half_life};
-pub(crate) use schema::shuffle;
+pub(crate) use schema::{check as check_schema, shuffle};
 pub(crate) use slip::{Facts, HitFacts, Slip};

@@ -33,7 +33,13 @@
 //!
 //! Every row of truth carries a `checksum` over its other columns (see `sum.rs`).
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
+
+use crate::error::Result;
+
+use super::db::sql;
 
 /// Newest schema version this library reads and writes.
 pub(crate) const VERSION: i64 = 1 + STEPS.len() as i64;
@@ -183,6 +189,40 @@ pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
         super::chain::adopt(conn)?;
     }
     conn.pragma_update(None, "user_version", VERSION)
+}
+
+/// A table, index or trigger: its type, what it belongs to, and the statement that makes it.
+type Object = (String, String, Option<String>);
+
+fn objects(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Object>> {
+    let mut statement = conn.prepare("SELECT name, type, tbl_name, sql FROM sqlite_schema")?;
+    let rows = statement.query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, r.get(3)?))))?;
+    rows.collect()
+}
+
+/// What is wrong with the statements that the tables, indexes and triggers stand for: SQLite believes them, so a
+/// changed letter changes which rows an index has. Tables and views of others are theirs to have; triggers are
+/// not, for they act on what is written here.
+pub(crate) fn check(conn: &Connection) -> Result<Vec<String>> {
+    let reference =
+        Connection::open_in_memory().and_then(|made| create(&made).map(|()| made)).map_err(sql)?;
+    let (wanted, found) = (objects(&reference).map_err(sql)?, objects(conn).map_err(sql)?);
+    if crate::sabotage::on("schema_unread") {
+        return Ok(Vec::new());
+    }
+    let mut faults = Vec::new();
+    for (name, object) in &wanted {
+        match found.get(name) {
+            Some(there) if there == object => {}
+            Some(_) => faults.push(format!("sqlite_schema: the {} {name} was changed", object.0)),
+            None => faults.push(format!("sqlite_schema: the {} {name} is missing", object.0)),
+        }
+    }
+    let foreign = found.iter().filter(|(name, object)| object.0 == "trigger" && !wanted.contains_key(*name));
+    faults.extend(
+        foreign.map(|(name, _)| format!("sqlite_schema: the trigger {name} is not of this library's making")),
+    );
+    Ok(faults)
 }
 
 /// The hash by which samples are drawn: spreads ids evenly (finaliser of `SplitMix64`; Steele, Lea
