@@ -488,8 +488,11 @@ pub(crate) fn sql(error: rusqlite::Error) -> Error {
                 path,
                 source: std::io::Error::other(message.unwrap_or_else(|| code.to_string())),
             },
-            // An index that a statement names is not what the schema made it.
-            _ if message.as_deref() == Some("no query solution") => {
+            // An index that a statement names is not what the schema made it, or not there.
+            _ if message
+                .as_ref()
+                .is_some_and(|m| m == "no query solution" || m.starts_with("no such index")) =>
+            {
                 Error::corrupt("an index of memory.db is not the one that was made".to_owned())
             }
             _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
