@@ -5,6 +5,9 @@ cd "$(dirname "$0")/.."
 
 echo "== Rust and C"
 cargo test --workspace --locked
+echo "== Rust, with what is off by default"
+cargo test -p wisen-tests --features hnsw_rs --test adopt --locked
+cargo test -p wisen --features hnsw_rs --doc --locked adopt
 
 echo "== Python"
 python=${PYTHON:-python3}

@@ -7,7 +7,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 run() { # target test
-    cargo test -q -p wisen-tests --features sabotage --test "$1" -- --exact "$2" >"$log" 2>&1
+    cargo test -q -p wisen-tests --features sabotage,hnsw_rs --test "$1" -- --exact "$2" >"$log" 2>&1
 }
 
 # switch, test file, test
@@ -37,6 +37,7 @@ ignore_keys credit a_key_makes_a_report_count_once
 propensity_one explore propensities_are_the_frequencies_of_being_shown
 withheld_credits explore a_withheld_recall_credits_nobody
 contradicted_counts figures figures_are_what_their_definitions_say
+strays_stay adopt an_adopted_index_finds_every_point
 filters_stand_still filters filters_let_through_what_they_say
 chain_unchecked audit every_change_of_an_entry_is_located
 anchors_ignored audit an_anchor_shows_a_cut_tail_and_a_rewritten_chain
@@ -96,7 +97,7 @@ conflicts_pass rules conflicts_are_refused_and_force_is_logged
 '
 
 unset WISEN_SABOTAGE
-if ! cargo test -q -p wisen-tests --features sabotage --no-run >"$log" 2>&1; then
+if ! cargo test -q -p wisen-tests --features sabotage,hnsw_rs --no-run >"$log" 2>&1; then
     cat "$log"
     exit 1
 fi

@@ -35,8 +35,13 @@ impl Problem {
         }
         let base = npy::read(&folder.join("base.npy"))?.unit();
         let queries = npy::read(&folder.join(format!("{queries}.npy")))?.unit();
+        Ok(Self::of(base, queries, metric))
+    }
+
+    /// Computes the ten exact neighbours of each query.
+    pub fn of(base: Matrix, queries: Matrix, metric: Metric) -> Self {
         let truth = queries.rows().map(|query| nearest(&base, query, metric, 10)).collect();
-        Ok(Self { base, queries, truth, metric })
+        Self { base, queries, truth, metric }
     }
 
     /// Share of the ten exact neighbours of query `i` that are among `found`. A row exactly as near

@@ -27,6 +27,7 @@ pub fn segment_seed() -> Vec<u8> {
         metric: Metric::L2,
         ids: (0..n as u64).map(|i| 100 + i).collect(),
         vectors: (0..n).flat_map(point).collect(),
+        given: None,
     };
     let spaces =
         SPACES.iter().zip([24, 12, 3]).map(|((namespace, kind), n)| space(*namespace, *kind, n)).collect();

@@ -63,6 +63,8 @@ pub(crate) struct BuiltGraph {
     /// Nodes that could be reached, but that a search for their own vector missed until they were linked to
     /// where it ended.
     pub rescued: u64,
+    /// Links on layer 0 that an adopted graph did not come with; 0 for one built here.
+    pub added: u64,
 }
 
 impl BuiltGraph {
@@ -414,15 +416,7 @@ pub(crate) fn build(
     let scale = 1.0 / (m as f64).ln();
     let levels: Vec<u8> =
         (0..n).map(|_| ((-rng.unit().ln() * scale) as u64).min(u64::from(MAX_LEVEL)) as u8).collect();
-    let mut upper_len = 0u32;
-    let upper_at = levels
-        .iter()
-        .map(|&l| {
-            let at = upper_len;
-            upper_len += u32::from(l) * m as u32;
-            at
-        })
-        .collect();
+    let (upper_at, upper_len) = upper_places(&levels, m);
     let empty = |len: usize| (0..len).map(|_| AtomicU32::new(NO_LINK)).collect::<Vec<_>>();
     let builder = Builder {
         table,
@@ -450,27 +444,88 @@ pub(crate) fn build(
     if cancel.load(Relaxed) { Err(Cancelled) } else { Ok(graph) }
 }
 
-/// Turns the atomics into rows, and the upper layers into records, the highest first.
+/// Turns the atomics into rows.
 fn finish(b: Builder<'_>) -> BuiltGraph {
-    let (entry, highest) = *b.top.lock();
-    let mut records: Vec<u32> = (0..b.levels.len() as u32).filter(|&n| b.levels[n as usize] > 0).collect();
-    records.sort_by_key(|&n| (std::cmp::Reverse(b.levels[n as usize]), n != entry, n));
-    let mut record_of = vec![NO_LINK; b.levels.len()];
-    for (r, &n) in records.iter().enumerate() {
-        record_of[n as usize] = r as u32;
+    let plain = |row: Vec<AtomicU32>| row.into_iter().map(AtomicU32::into_inner).collect();
+    let (entry, _) = b.top.into_inner();
+    let rows = Rows {
+        m: b.m,
+        levels: b.levels,
+        ground: plain(b.ground),
+        upper_at: b.upper_at,
+        upper: plain(b.upper),
+    };
+    rows.finish(entry)
+}
+
+/// The rows of all layers, by node.
+pub(super) struct Rows {
+    pub m: usize,
+    pub levels: Vec<u8>,
+    /// `2M` links per node.
+    pub ground: Vec<u32>,
+    /// Where the rows of a node's upper layers begin in `upper`.
+    upper_at: Vec<u32>,
+    upper: Vec<u32>,
+}
+
+/// Where the rows of each node's upper layers begin, and how many links there are in all of them.
+fn upper_places(levels: &[u8], m: usize) -> (Vec<u32>, u32) {
+    let mut end = 0u32;
+    let mut place = |&level: &u8| {
+        let at = end;
+        end += u32::from(level) * m as u32;
+        at
+    };
+    let places = levels.iter().map(&mut place).collect();
+    (places, end)
+}
+
+impl Rows {
+    /// Rows without links for nodes of these levels.
+    pub(super) fn empty(m: usize, levels: Vec<u8>) -> Rows {
+        let (upper_at, upper_len) = upper_places(&levels, m);
+        let ground = vec![NO_LINK; levels.len() * 2 * m];
+        Rows { m, levels, ground, upper_at, upper: vec![NO_LINK; upper_len as usize] }
     }
-    let mut counts = Vec::new();
-    let mut upper_links = Vec::new();
-    for level in 1..=highest {
-        let count = records.partition_point(|&n| b.levels[n as usize] >= level);
-        counts.push(count as u32);
-        for &n in &records[..count] {
-            upper_links.extend(b.row(n, level).iter().map(|s| match s.load(Relaxed) {
-                NO_LINK => NO_LINK,
-                other => record_of[other as usize],
-            }));
+
+    fn place(&self, node: u32, level: u8) -> std::ops::Range<usize> {
+        let at = self.upper_at[node as usize] as usize + (level as usize - 1) * self.m;
+        at..at + self.m
+    }
+
+    /// The row of a node on a layer up to its level.
+    pub(super) fn row_mut(&mut self, node: u32, level: u8) -> &mut [u32] {
+        if level == 0 {
+            &mut self.ground[node as usize * 2 * self.m..][..2 * self.m]
+        } else {
+            let place = self.place(node, level);
+            &mut self.upper[place]
         }
     }
-    let links = b.ground.into_iter().map(AtomicU32::into_inner).collect();
-    BuiltGraph { links, entry, counts, records, upper_links, repaired: 0, rescued: 0 }
+
+    /// Puts the upper layers together as records, the highest first. `entry` is of the highest level.
+    pub(super) fn finish(self, entry: u32) -> BuiltGraph {
+        let highest = self.levels[entry as usize];
+        let mut records: Vec<u32> =
+            (0..self.levels.len() as u32).filter(|&n| self.levels[n as usize] > 0).collect();
+        records.sort_by_key(|&n| (std::cmp::Reverse(self.levels[n as usize]), n != entry, n));
+        let mut record_of = vec![NO_LINK; self.levels.len()];
+        for (r, &n) in records.iter().enumerate() {
+            record_of[n as usize] = r as u32;
+        }
+        let mut counts = Vec::new();
+        let mut upper_links = Vec::new();
+        for level in 1..=highest {
+            let count = records.partition_point(|&n| self.levels[n as usize] >= level);
+            counts.push(count as u32);
+            for &n in &records[..count] {
+                upper_links.extend(self.upper[self.place(n, level)].iter().map(|&other| match other {
+                    NO_LINK => NO_LINK,
+                    other => record_of[other as usize],
+                }));
+            }
+        }
+        BuiltGraph { links: self.ground, entry, counts, records, upper_links, ..BuiltGraph::default() }
+    }
 }

@@ -1,5 +1,7 @@
 //! The face of the engine: the only floor that sees all others.
 
+#[cfg(feature = "hnsw_rs")]
+mod adopt;
 mod audit;
 mod authority;
 mod backup;
@@ -51,6 +53,8 @@ mod uplift;
 mod view;
 mod witness;
 
+#[cfg(feature = "hnsw_rs")]
+pub use adopt::Adopted;
 pub use audit::{AuditFault, AuditLevel, AuditVerification};
 pub use authority::{Authority, AuthorityKeys};
 pub use compact::Compaction;

@@ -15,21 +15,43 @@ use super::input::{Memory, Update};
 use super::{gate, origin, witness};
 
 /// Stores memories: all of them or none.
-pub(crate) fn remember(core: &Core, mut memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
+pub(crate) fn remember(core: &Core, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
     core.writable()?;
-    let rows = memories.len();
-    let mut metadata = Vec::with_capacity(rows);
-    for (row, memory) in memories.iter_mut().enumerate() {
-        let checked = check(core, memory).and_then(|()| {
-            gate::admit(core, memory)?;
-            check_text("content", &memory.content)?;
-            metadata_text(&memory.metadata)
-        });
-        metadata.push(checked.map_err(row_error(row, rows))?);
+    let batch = Batch::check(core, memories)?;
+    let mut doubles = Doubles::find(core, &batch.memories)?;
+    core.db.write(core.now(), |tx| batch.store(core, tx, &mut doubles))
+}
+
+/// Memories that were let in, ready to be stored.
+pub(super) struct Batch {
+    pub memories: Vec<Memory>,
+    metadata: Vec<Option<String>>,
+}
+
+impl Batch {
+    /// Checks what can be checked before a transaction.
+    pub(super) fn check(core: &Core, mut memories: Vec<Memory>) -> Result<Self> {
+        let rows = memories.len();
+        let mut metadata = Vec::with_capacity(rows);
+        for (row, memory) in memories.iter_mut().enumerate() {
+            let checked = check(core, memory).and_then(|()| {
+                gate::admit(core, memory)?;
+                check_text("content", &memory.content)?;
+                metadata_text(&memory.metadata)
+            });
+            metadata.push(checked.map_err(row_error(row, rows))?);
+        }
+        Ok(Self { memories, metadata })
     }
-    let memories = &memories[..];
-    let mut doubles = Doubles::find(core, memories)?;
-    core.db.write(core.now(), |tx| {
+
+    /// Stores all of them. Returns their ids in their order.
+    pub(super) fn store(
+        &self,
+        core: &Core,
+        tx: &mut Tx<'_>,
+        doubles: &mut Doubles<'_>,
+    ) -> Result<Vec<MemoryId>> {
+        let Self { memories, metadata } = self;
         let told = witness::is_wanted(core, tx.conn)?;
         let salts = salts::draw(if told { memories.len() } else { 0 })?;
         let mut ids = Vec::with_capacity(memories.len());
@@ -49,9 +71,9 @@ pub(crate) fn remember(core: &Core, mut memories: Vec<Memory>) -> Result<Vec<Mem
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
         }
-        witness::remembered(tx, &kept, memories, &metadata, &salts)?;
+        witness::remembered(tx, &kept, memories, metadata, &salts)?;
         Ok(ids)
-    })
+    }
 }
 
 /// Checks what can be checked without the database.

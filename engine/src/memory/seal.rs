@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result};
-use crate::segment::{SegmentHeader, SpaceInput, SpaceKind, write_segment};
+use crate::segment::{BuildReport, SegmentHeader, SpaceInput, SpaceKind, write_segment};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
 
@@ -100,6 +100,16 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     let Some(_lease) = lease(core)? else {
         return Ok(false);
     };
+    let segments = make_ready(core)?;
+    let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
+        return Ok(false);
+    };
+    build(core, harvest)?;
+    Ok(true)
+}
+
+/// What comes first once the right to seal is had. Gives the open segments.
+fn make_ready(core: &Core) -> Result<Arc<Vec<Arc<Loaded>>>> {
     // Another process may have sealed until now, and died before it could say so.
     core.db.raise_generation();
     core.view.catch_up(&core.db)?;
@@ -109,11 +119,36 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     let segments = core.view.segments();
     let names: Vec<&str> = segments.iter().map(|loaded| loaded.row.name.as_str()).collect();
     sweep_leftovers(core, &names)?;
-    let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
-        return Ok(false);
-    };
-    build(core, harvest)?;
-    Ok(true)
+    Ok(segments)
+}
+
+/// Stores what comes with a graph of its own, and seals it with that graph in the same transaction. `store`
+/// returns the namespace, into which it puts nothing that is sealed already, and the graph over it.
+#[cfg(feature = "hnsw_rs")]
+pub(crate) fn adopt<T>(
+    core: &Core,
+    store: impl FnOnce(&mut crate::store::Tx<'_>) -> Result<(i64, crate::graph::Given, T)>,
+) -> Result<(T, BuildReport)> {
+    let _one = core.sealing.try_lock_for(core.db.busy()).ok_or_else(|| Error::Busy {
+        holder: "another thread of this process, which seals,".to_owned(),
+        waited_ms: core.db.busy().as_millis() as u64,
+    })?;
+    let _lease = wait_for_lease(core)?;
+    let segments = make_ready(core)?;
+    let done = core.db.write_durably(core.now(), |tx| {
+        let (namespace, given, value) = store(tx)?;
+        let harvest = gather(core, tx.conn, &segments, 1)?;
+        let mut harvest = harvest.ok_or_else(|| Error::internal("a graph without points"))?;
+        let at = harvest.places.get(&(namespace, SpaceKind::Memories)).copied();
+        let at = at.ok_or_else(|| Error::internal("a graph over another namespace"))?;
+        harvest.spaces[at].given = Some(given);
+        let replaced = std::mem::take(&mut harvest.replaced);
+        let (row, report) = write(core, harvest)?;
+        registry::publish(tx, &row, &replaced)?;
+        Ok((value, report))
+    })?;
+    published(core)?;
+    Ok(done)
 }
 
 /// Sweeps all files but these, before anything is published. A seal that was killed may have put its
@@ -239,7 +274,14 @@ impl Harvest {
         let spaces = &mut self.spaces;
         let at = *self.places.entry((namespace, kind)).or_insert_with(|| {
             let namespace = namespace.cast_unsigned();
-            spaces.push(SpaceInput { namespace, kind, metric, ids: Vec::new(), vectors: Vec::new() });
+            spaces.push(SpaceInput {
+                namespace,
+                kind,
+                metric,
+                ids: Vec::new(),
+                vectors: Vec::new(),
+                given: None,
+            });
             spaces.len() - 1
         });
         self.spaces[at].ids.push(id.cast_unsigned());
@@ -247,8 +289,18 @@ impl Harvest {
     }
 }
 
-fn build(core: &Core, harvest: Harvest) -> Result<()> {
-    let Harvest { lo, hi, spaces, rows_hash, replaced, .. } = harvest;
+fn build(core: &Core, mut harvest: Harvest) -> Result<()> {
+    let replaced = std::mem::take(&mut harvest.replaced);
+    let (row, _) = write(core, harvest)?;
+    // Durable whatever the store's durability: a segment must never hold what a power loss can
+    // take out of the database.
+    core.db.write_durably(core.now(), |tx| registry::publish(tx, &row, &replaced))?;
+    published(core)
+}
+
+/// Writes the file of a segment; it is of no account until it is published.
+fn write(core: &Core, harvest: Harvest) -> Result<(SegmentRow, BuildReport)> {
+    let Harvest { lo, hi, spaces, rows_hash, .. } = harvest;
     let points: usize = spaces.iter().map(|space| space.ids.len()).sum();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(core.settings.threads)
@@ -269,12 +321,16 @@ fn build(core: &Core, harvest: Harvest) -> Result<()> {
         rows_hash: rows_hash.cast_signed(),
         points: points as i64,
     };
+    let mut report = BuildReport::default();
     core.view.files().write(&row.name, |sink| {
-        write_segment(sink, &header, spaces, &core.settings.build, &pool, &core.cancel).map(|_| ())
+        report = write_segment(sink, &header, spaces, &core.settings.build, &pool, &core.cancel)?;
+        Ok(())
     })?;
-    // Durable whatever the store's durability: a segment must never hold what a power loss can
-    // take out of the database.
-    core.db.write_durably(core.now(), |tx| registry::publish(tx, &row, &replaced))?;
+    Ok((row, report))
+}
+
+/// Goes over to a list of segments that was just published, and sweeps what is not in it.
+fn published(core: &Core) -> Result<()> {
     core.db.raise_generation();
     core.counters.seals.fetch_add(1, Ordering::Relaxed);
     core.view.catch_up(&core.db)?;

@@ -53,6 +53,11 @@ pub(super) fn collapse(ids: &[u64], vectors: &[f32], dim: usize) -> Collapsed {
 }
 
 impl Collapsed {
+    /// The node of an id.
+    pub(super) fn node(&self, id: u64) -> Option<u32> {
+        self.ids.binary_search(&id).ok().map(|at| self.node_of[at])
+    }
+
     /// Numbers the nodes anew: `order` has the present number of each new one.
     pub(super) fn renumber(&mut self, order: &[u32]) {
         let mut new_of = vec![0u32; order.len()];

@@ -31,7 +31,9 @@ pub(crate) use forge::reseal;
 pub(crate) use format::SpaceKind;
 pub(crate) use map::Bytes;
 pub(crate) use read::{Expect, Segment};
+#[cfg(feature = "hnsw_rs")]
+pub(crate) use verify::findable;
 pub(crate) use verify::verify;
-pub(crate) use write::{SegmentHeader, SpaceInput, write_segment};
+pub(crate) use write::{BuildReport, SegmentHeader, SpaceInput, write_segment};
 
 pub(crate) use crate::graph::BuildParams;

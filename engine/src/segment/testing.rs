@@ -50,6 +50,7 @@ pub(super) fn input(metric: Metric, namespace: u64, rows: &[Vec<f32>]) -> SpaceI
         metric,
         ids: (0..rows.len() as u64).map(|i| 1000 + 3 * i).collect(),
         vectors: rows.iter().flat_map(|r| metric.prepare(r).expect("fit to be stored")).collect(),
+        given: None,
     }
 }
 

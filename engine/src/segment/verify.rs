@@ -3,6 +3,8 @@
 
 use crate::graph::{NO_LINK, reachable};
 
+#[cfg(feature = "hnsw_rs")]
+use super::format::SpaceKind;
 use super::read::Segment;
 use super::space::Space;
 
@@ -48,11 +50,30 @@ pub(crate) fn verify(segment: &Segment) -> SegmentReport {
     report
 }
 
+/// How many owners of a space are found: their vectors are whole, and where there is a graph it leads to
+/// them. `None` if the segment has no such space.
+#[cfg(feature = "hnsw_rs")]
+pub(crate) fn findable(segment: &Segment, namespace: u64, kind: SpaceKind) -> Option<u64> {
+    let space = segment.space(namespace, kind)?;
+    let reached = if space.has_graph() { ground(&space) } else { (0..space.view.nodes).collect() };
+    let whole = reached.into_iter().filter(|&node| space.node_vector(node).is_ok());
+    Some(whole.map(|node| space.view.owners.of(node).count() as u64).sum())
+}
+
+/// The links of a row.
+fn links(row: &[u32], f: &mut dyn FnMut(u32)) {
+    row.iter().take_while(|&&n| n != NO_LINK).for_each(|&n| f(n));
+}
+
+/// The nodes that can be reached from the entry point on layer 0.
+fn ground(space: &Space<'_>) -> Vec<u32> {
+    let view = &space.view;
+    reachable(view.nodes, view.entry, |n, f| links(view.row(n), f))
+}
+
 fn walk(space: &Space<'_>, report: &mut SegmentReport) {
     let view = &space.view;
-    let links =
-        |row: &[u32], f: &mut dyn FnMut(u32)| row.iter().take_while(|&&n| n != NO_LINK).for_each(|&n| f(n));
-    let reached = reachable(view.nodes, view.entry, |n, f| links(view.row(n), f));
+    let reached = ground(space);
     report.unreachable += space.nodes() as u64 - reached.len() as u64;
 
     // A descent enters a layer at any record reached on the layers above.

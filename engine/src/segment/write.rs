@@ -8,7 +8,7 @@ use std::time::Instant;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::{Error, Result};
-use crate::graph::{BuildParams, BuiltGraph, CodeTable, Layout, build};
+use crate::graph::{BuildParams, BuiltGraph, CodeTable, Given, Layout, adopt, build};
 use crate::vector::{CodeKind, MAX_DIM, Metric, sum_of_squares};
 
 use super::collapse::{Collapsed, collapse};
@@ -44,6 +44,8 @@ pub(crate) struct SpaceInput {
     pub ids: Vec<u64>,
     /// Prepared, row-major, `ids.len()` x `dim`.
     pub vectors: Vec<f32>,
+    /// A graph over these points that is taken over instead of building one.
+    pub given: Option<Given>,
 }
 
 /// What was written.
@@ -55,6 +57,8 @@ pub(crate) struct BuildReport {
     pub orphans_repaired: u64,
     /// Nodes that a narrow search for their own vector missed until another link led to them.
     pub rescued: u64,
+    /// Links that graphs given did not come with.
+    pub links_added: u64,
     pub seconds: f64,
     /// Bytes of the file.
     pub bytes: u64,
@@ -66,6 +70,8 @@ struct Prepared {
     points: Collapsed,
     mean: Vec<f32>,
     graph: Option<BuiltGraph>,
+    /// M of the graph; 0 without one.
+    m: usize,
 }
 
 impl Prepared {
@@ -102,11 +108,12 @@ pub(crate) fn write_segment(
             return Err(cancelled());
         }
         let (space, table, order) = prepare(input, dim, params, pool, cancel)?;
-        sink.put_blocks(&space, &table, &order, dim, params.m)?;
+        sink.put_blocks(&space, &table, &order, dim)?;
         report.nodes += space.points.rows.len() as u64;
         report.owners += space.points.ids.len() as u64;
         report.orphans_repaired += space.graph.as_ref().map_or(0, |g| g.repaired);
         report.rescued += space.graph.as_ref().map_or(0, |g| g.rescued);
+        report.links_added += space.graph.as_ref().map_or(0, |g| g.added);
         all.push(space);
     }
     sink.end(Section::Blocks, start);
@@ -144,7 +151,7 @@ pub(crate) fn write_segment(
     sink.end(Section::Sums, start);
     start = sink.begin()?;
     for s in &all {
-        sink.put(bytemuck::bytes_of(&directory_entry(s, dim, params.m)))?;
+        sink.put(bytemuck::bytes_of(&directory_entry(s, dim)))?;
     }
     sink.end(Section::Directory, start);
     report.bytes = sink.finish(header)?;
@@ -174,6 +181,9 @@ fn check_input(header: &SegmentHeader, spaces: &[SpaceInput], params: &BuildPara
         return Err(Error::internal("one space given twice to a segment"));
     }
     for s in spaces {
+        if s.given.as_ref().is_some_and(|given| !(2..=128).contains(&given.m)) {
+            return Err(Error::internal("a graph given with an M that no segment holds"));
+        }
         if s.vectors.len() != s.ids.len() * header.dim || s.ids.len() > MAX_NODES as usize {
             return Err(Error::internal(format!("{} ids with {} numbers", s.ids.len(), s.vectors.len())));
         }
@@ -196,7 +206,7 @@ fn prepare(
     if points.ids.windows(2).any(|w| w[0] == w[1]) {
         return Err(Error::internal("one id given twice to a segment"));
     }
-    let mut space = Prepared { input, points, mean: Vec::new(), graph: None };
+    let mut space = Prepared { input, points, mean: Vec::new(), graph: None, m: 0 };
     let nodes = space.points.rows.len();
     if CodeKind::for_dim(dim) == CodeKind::I8 && nodes >= MEAN_FROM {
         space.mean = mean(&space, dim);
@@ -208,9 +218,21 @@ fn prepare(
     }
     let mut order: Vec<u32> = (0..nodes as u32).collect();
     if nodes >= params.graph_from.max(2) {
-        let mut graph = build(&table, params, pool, cancel).map_err(|_| cancelled())?;
-        order = graph.by_locality(params.m);
-        graph.renumber(&order, params.m);
+        let graph = match space.input.given.take() {
+            Some(given) => {
+                space.m = given.m;
+                let node_of: Vec<Option<u32>> =
+                    given.points.iter().map(|point| space.points.node(point.id)).collect();
+                adopt(&table, &given, &node_of, pool, cancel)
+            }
+            None => {
+                space.m = params.m;
+                build(&table, params, pool, cancel)
+            }
+        };
+        let mut graph = graph.map_err(|_| cancelled())?;
+        order = graph.by_locality(space.m);
+        graph.renumber(&order, space.m);
         space.points.renumber(&order);
         space.graph = Some(graph);
     }
@@ -231,9 +253,8 @@ fn mean(space: &Prepared, dim: usize) -> Vec<f32> {
     sums.iter().map(|s| (s / nodes as f64) as f32).collect()
 }
 
-fn directory_entry(s: &Prepared, dim: usize, m: usize) -> DirectoryEntry {
+fn directory_entry(s: &Prepared, dim: usize) -> DirectoryEntry {
     let kind = CodeKind::for_dim(dim);
-    let m = if s.graph.is_some() { m } else { 0 };
     let graph = s.graph.as_ref();
     DirectoryEntry {
         namespace: s.input.namespace,
@@ -241,13 +262,13 @@ fn directory_entry(s: &Prepared, dim: usize, m: usize) -> DirectoryEntry {
         metric: s.input.metric as u8,
         code: kind as u8,
         flags: if graph.is_some() { HAS_GRAPH } else { 0 } | if s.mean.is_empty() { 0 } else { HAS_MEAN },
-        m: m as u32,
+        m: s.m as u32,
         nodes: s.points.rows.len() as u32,
         owners: s.points.ids.len() as u32,
         entry: graph.map_or(0, |g| g.entry),
         levels: graph.map_or(0, |g| g.counts.len() as u32),
         records: graph.map_or(0, |g| g.records.len() as u32),
-        stride: Layout::new(kind, dim, m).stride as u32,
+        stride: Layout::new(kind, dim, s.m).stride as u32,
         zero: [0; 24],
     }
 }
@@ -287,16 +308,9 @@ impl<W: Write + Seek> Sink<'_, W> {
     }
 
     /// `order`: the number in the table of each node.
-    fn put_blocks(
-        &mut self,
-        s: &Prepared,
-        table: &CodeTable,
-        order: &[u32],
-        dim: usize,
-        m: usize,
-    ) -> Result<()> {
+    fn put_blocks(&mut self, s: &Prepared, table: &CodeTable, order: &[u32], dim: usize) -> Result<()> {
         let kind = CodeKind::for_dim(dim);
-        let layout = Layout::new(kind, dim, if s.graph.is_some() { m } else { 0 });
+        let layout = Layout::new(kind, dim, s.m);
         let mut block = vec![0u8; layout.stride];
         for (at, &node) in order.iter().enumerate() {
             if let Some(g) = &s.graph {
