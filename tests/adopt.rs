@@ -229,7 +229,9 @@ fn adopted_memories_are_like_all_others() {
     let mut far = points[20].clone();
     far.iter_mut().for_each(|x| *x = -*x);
     store.update(id(20), Update::new().vector(far.clone())).unwrap();
-    let best = |query: &[f32]| ids(&store.recall(&Query::new(query).k(1).receipt(false)).unwrap())[0];
+    let nearest =
+        |store: &Store, query: &[f32]| ids(&store.recall(&Query::new(query).k(1).receipt(false)).unwrap())[0];
+    let best = |query: &[f32]| nearest(&store, query);
     assert_ne!(best(&points[10]), id(10));
     assert_eq!(best(&far), id(20));
     for _ in 0..3 {
@@ -248,6 +250,10 @@ fn adopted_memories_are_like_all_others() {
     let store = place.open(options());
     assert_eq!(store.count(Some("default")).unwrap(), 1199 + 300);
     store.seal().unwrap();
+    assert_eq!((store.stats().unwrap().segments, nearest(&store, &points[30])), (1, id(31)));
+    store.close().unwrap();
+    // The handle that met the loss names it until it is closed.
+    let store = place.open(options());
     assert_eq!(segment_files(&place.store()).len(), 1);
     assert_sound(&store);
 }

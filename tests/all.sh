@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 echo "== Rust and C"
 cargo test --workspace --locked
 echo "== Rust, with what is off by default"
-cargo test -p wisen-tests --features hnsw_rs --test adopt --locked
-cargo test -p wisen --features hnsw_rs --doc --locked adopt
+cargo test -p wisen -p wisen-tests --features hnsw_rs --locked --test adopt
+cargo test -p wisen -p wisen-tests --features hnsw_rs --locked --doc adopt
 
 echo "== Python"
 python=${PYTHON:-python3}
