@@ -226,8 +226,7 @@ fn adopted_memories_are_like_all_others() {
 
     let id = |i: usize| adopted.ids[i].1;
     store.forget(id(10)).unwrap();
-    let mut far = points[20].clone();
-    far.iter_mut().for_each(|x| *x = -*x);
+    let far: Vec<f32> = points[20].iter().map(|x| -x).collect();
     store.update(id(20), Update::new().vector(far.clone())).unwrap();
     let nearest =
         |store: &Store, query: &[f32]| ids(&store.recall(&Query::new(query).k(1).receipt(false)).unwrap())[0];

@@ -218,17 +218,14 @@ fn prepare(
     }
     let mut order: Vec<u32> = (0..nodes as u32).collect();
     if nodes >= params.graph_from.max(2) {
-        let graph = match space.input.given.take() {
-            Some(given) => {
-                space.m = given.m;
-                let node_of: Vec<Option<u32>> =
-                    given.points.iter().map(|point| space.points.node(point.id)).collect();
-                adopt(&table, &given, &node_of, pool, cancel)
-            }
-            None => {
-                space.m = params.m;
-                build(&table, params, pool, cancel)
-            }
+        let graph = if let Some(given) = space.input.given.take() {
+            space.m = given.m;
+            let node_of: Vec<Option<u32>> =
+                given.points.iter().map(|point| space.points.node(point.id)).collect();
+            adopt(&table, &given, &node_of, pool, cancel)
+        } else {
+            space.m = params.m;
+            build(&table, params, pool, cancel)
         };
         let mut graph = graph.map_err(|_| cancelled())?;
         order = graph.by_locality(space.m);
