@@ -17,7 +17,7 @@ const M: usize = 16;
 const EF_CONSTRUCTION: usize = 200;
 
 /// Recall@10 against exact neighbours, queries/s on one thread, and how many points can be reached, before and
-/// after an index of hnsw_rs is adopted, and beside an index that Wisen builds.
+/// after an index of `hnsw_rs` is adopted, and beside an index that Wisen builds.
 #[derive(Parser)]
 #[command(after_help = "Examples:\n  adopt\n  adopt --data big/minilm --only data --dim 384\n  \
     RAYON_NUM_THREADS=2 adopt --only bursts --points 60000")]
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// How many threads hnsw_rs builds on.
+/// How many threads `hnsw_rs` builds on.
 fn rayon_threads() -> Result<usize> {
     match std::env::var("RAYON_NUM_THREADS") {
         Ok(number) => number.parse().context("RAYON_NUM_THREADS is no number"),
