@@ -113,8 +113,9 @@ fn compaction_goes_on_beside_writers() {
     let mut writer = child::start("write", &place.store(), 1000);
     assert_eq!(writer.hear().as_deref(), Some("open"));
     let mut said = Vec::new();
+    // It writes on beside each compaction: were it held up, this would wait for ever.
     for _ in 0..5 {
-        said.extend(writer.hear());
+        (0..5).for_each(|_| said.extend(writer.hear()));
         store.compact().unwrap();
         answers(&store, &queries(), 5);
     }
@@ -122,7 +123,7 @@ fn compaction_goes_on_beside_writers() {
     for id in said.iter().filter_map(|id| id.parse().ok()) {
         assert!(store.get(MemoryId(id)).unwrap().is_some(), "{id}");
     }
-    assert!(said.len() > 20, "the writer was not held up: {}", said.len());
+    assert!(said.len() >= 25, "the writer went on: {}", said.len());
     assert_sound(&store);
     store.compact().unwrap();
     assert_sound(&store);
@@ -177,7 +178,8 @@ fn a_process_that_seals_is_waited_for_and_named() {
     let busy = store.compact().unwrap_err();
     assert_eq!(busy.code(), ErrorCode::Busy);
     assert!(busy.to_string().contains(&format!("process {pid}")), "{busy}");
-    assert!(begun.elapsed() >= Duration::from_millis(200) && begun.elapsed() < Duration::from_secs(5));
+    // Far less than the minute for which it is held.
+    assert!(begun.elapsed() >= Duration::from_millis(200) && begun.elapsed() < Duration::from_secs(30));
     // Everything else goes on.
     fill(&store, &vectors(3, 5, 16));
     answers(&store, &queries(), 5);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use wisen::{Memory, Options, Outcome, Query, Report, Update};
+use wisen_tests::stalls::Stalls;
 use wisen_tests::{Place, assert_sound, fill, vectors};
 
 /// Two writers, four readers and the sealer for five seconds: no error, every acknowledged memory is
@@ -57,7 +58,15 @@ fn threads_write_read_and_seal_at_once() {
                 }
             });
         }
+        // Five seconds, or as long as a busy machine needs to get something done.
         std::thread::sleep(Duration::from_secs(5));
+        let enough = || {
+            let kept = kept.lock().unwrap().len();
+            kept > 1000 && recalls.load(SeqCst) > 500 && store.stats().unwrap().seals > 0
+        };
+        while !enough() && start.elapsed() < Duration::from_mins(2) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
         stop.store(true, SeqCst);
     });
     let ran = start.elapsed();
@@ -87,10 +96,13 @@ fn threads_write_read_and_seal_at_once() {
 fn recalls_go_on_while_sealing() {
     let place = Place::new();
     let store = place.open(Options::new(64).seal_at(1_000_000).threads(1));
-    let points = vectors(1, 20_000, 64);
+    // Under a sanitizer that makes everything ten times slower, fewer.
+    let slow = std::env::var_os("WISEN_SLOW").is_some();
+    let points = vectors(1, if slow { 2000 } else { 20_000 }, 64);
     fill(&store, &points);
     store.recall(&Query::new(points[0].clone())).unwrap();
     let done = AtomicBool::new(false);
+    let stalls = Stalls::watch(&place.at(""));
     let (mut recalls, mut longest) = (0, Duration::ZERO);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -107,8 +119,8 @@ fn recalls_go_on_while_sealing() {
         }
     });
     println!("{recalls} recalls while sealing, the longest took {longest:?}");
-    assert!(recalls > 50, "{recalls}");
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert!(recalls > if slow { 5 } else { 50 }, "{recalls}");
+    assert!(longest < stalls.allow(Duration::from_secs(if slow { 10 } else { 1 })), "{longest:?}");
     assert_eq!(store.stats().unwrap().segments, 1);
 }
 
@@ -120,7 +132,8 @@ fn a_drop_gives_up_sealing() {
     let points = vectors(1, 20_000, 64);
     let all = fill(&store, &points);
     // The sealer was woken by the last write; it reads, then builds.
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_mins(1);
+    let stalls = Stalls::watch(&place.at(""));
     let building = || wisen_tests::segment_files(&place.store()).iter().any(|name| name.starts_with("tmp-"));
     while !building() && store.stats().unwrap().seals == 0 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(2));
@@ -130,7 +143,7 @@ fn a_drop_gives_up_sealing() {
     drop(store);
     let took = start.elapsed();
     println!("dropped in {took:?}, sealing under way: {under_way}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < stalls.allow(Duration::from_secs(1)), "{took:?}");
     let store = place.open(Options::existing().seal_at(1_000_000));
     assert!(under_way && store.stats().unwrap().segments == 0, "the build was given up");
     for i in (0..20_000).step_by(997) {

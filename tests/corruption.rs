@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -88,10 +90,17 @@ fn build(path: &Path, halfway: Option<&Path>, seed: u64) {
 
 impl Golden {
     fn new(seed: u64) -> Self {
-        let base = folder();
-        let other_seed = seed ^ 1;
-        build(&base.path().join("store"), Some(&base.path().join("halfway")), seed);
-        build(&base.path().join("other"), None, other_seed);
+        let (base, other_seed) = (folder(), seed ^ 1);
+        let kept = std::env::var_os("WISEN_GOLDEN").map(PathBuf::from);
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_dir()) {
+            copy_folder(kept, base.path());
+        } else {
+            build(&base.path().join("store"), Some(&base.path().join("halfway")), seed);
+            build(&base.path().join("other"), None, other_seed);
+            if let Some(kept) = kept {
+                copy_folder(base.path(), &kept);
+            }
+        }
         let mut twin = Twin::new(seed).unwrap();
         let looks = (0..=OPERATIONS).map(|done| twin.at(done).unwrap().to_owned()).collect();
         let mut twin = Twin::new(other_seed).unwrap();
@@ -110,20 +119,60 @@ impl Golden {
     }
 }
 
+/// Writes a file with these bytes changed. Returns whether any is another one now.
+fn overwrite(file: &Path, bytes: &[u8], which: Range<usize>, way: u8) -> bool {
+    let mut new = bytes.to_vec();
+    for byte in &mut new[which.clone()] {
+        *byte = match way {
+            0..8 => *byte ^ (1 << way),
+            8 => 0,
+            _ => 0xff,
+        };
+    }
+    if new[which.clone()] == bytes[which.clone()] {
+        return false;
+    }
+    // The file is there, as it was.
+    let out = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    out.write_all_at(&new[which.clone()], which.start as u64).unwrap();
+    true
+}
+
 /// One way to damage a store.
 #[derive(Debug, Clone)]
 enum Damage {
-    Byte { file: usize, at: usize, way: u8 },
-    Cut { file: usize, to: usize },
-    Missing { file: usize },
-    Swapped { file: usize },
-    Older { file: usize },
+    Byte {
+        file: usize,
+        at: usize,
+        way: u8,
+    },
+    /// All bytes of a stretch, each in this way.
+    Stretch {
+        file: usize,
+        from: usize,
+        to: usize,
+        way: u8,
+    },
+    Cut {
+        file: usize,
+        to: usize,
+    },
+    Missing {
+        file: usize,
+    },
+    Swapped {
+        file: usize,
+    },
+    Older {
+        file: usize,
+    },
 }
 
 impl Damage {
     fn file(&self) -> usize {
         match self {
             Damage::Byte { file, .. }
+            | Damage::Stretch { file, .. }
             | Damage::Cut { file, .. }
             | Damage::Missing { file }
             | Damage::Swapped { file }
@@ -134,6 +183,7 @@ impl Damage {
     fn kind(&self) -> &'static str {
         match self {
             Damage::Byte { .. } => "byte",
+            Damage::Stretch { .. } => "gap",
             Damage::Cut { .. } => "cut",
             Damage::Missing { .. } => "missing",
             Damage::Swapped { .. } => "swapped",
@@ -155,17 +205,8 @@ impl Damage {
             kin.into_iter().find(|path| path.extension() == file.extension() && path.parent() != Some(store))
         };
         match self {
-            Damage::Byte { at, way, .. } => {
-                let mut bytes = bytes.clone();
-                let before = bytes[*at];
-                bytes[*at] = match way {
-                    0..8 => before ^ (1 << way),
-                    8 => 0,
-                    _ => 0xff,
-                };
-                std::fs::write(file, &bytes).unwrap();
-                bytes[*at] != before
-            }
+            Damage::Byte { at, way, .. } => overwrite(&file, bytes, *at..*at + 1, *way),
+            Damage::Stretch { from, to, way, .. } => overwrite(&file, bytes, *from..*to, *way),
             Damage::Cut { to, .. } => {
                 std::fs::write(file, &bytes[..*to]).unwrap();
                 true
@@ -281,6 +322,70 @@ impl Cases {
     }
 }
 
+/// The stretches of a database in which SQLite keeps nothing: between the pointers to the cells of a page and the
+/// cells.
+fn gaps(bytes: &[u8]) -> Vec<Range<usize>> {
+    let word = |at: usize| usize::from(bytes[at]) << 8 | usize::from(bytes[at + 1]);
+    if bytes.len() < 512 || !bytes.starts_with(b"SQLite format 3") {
+        return Vec::new();
+    }
+    let page = if word(16) == 1 { 65536 } else { word(16) };
+    let gap = |start: usize| {
+        let head = start + if start == 0 { 100 } else { 0 };
+        let pointers = match bytes[head] {
+            2 | 5 => head + 12,
+            10 | 13 => head + 8,
+            // No tree.
+            _ => return None,
+        };
+        let cells = if word(head + 5) == 0 { 65536 } else { word(head + 5) };
+        Some(pointers + 2 * word(head + 3)..start + cells).filter(|gap| gap.len() > 1)
+    };
+    (0..bytes.len()).step_by(page).filter_map(gap).collect()
+}
+
+/// The contents of the pages in a write-ahead log. SQLite's checksum of a frame is linear and can be inverted word by
+/// word, so that no change of one byte escapes it: whichever is changed, the log ends before that frame.
+fn frames(bytes: &[u8]) -> Vec<Range<usize>> {
+    if bytes.len() < 32 {
+        return Vec::new();
+    }
+    let page = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
+    (32..bytes.len()).step_by(24 + page).map(|frame| frame + 24..frame + 24 + page).collect()
+}
+
+/// The whole sweep: every case there is, but where many do the same, of these a few. In a page of a database what lies
+/// between its parts is changed all at once, in each way; in the log, eight bytes of each page. (The samples of
+/// `damaged_bytes_and_lengths_never_give_a_wrong_answer` leave nothing out.)
+fn distinct(golden: &Golden) -> Vec<Damage> {
+    let mut cases = Vec::new();
+    for (file, (name, bytes)) in golden.files.iter().enumerate() {
+        let log = name.to_string_lossy().ends_with("-wal");
+        let mut alike = if log { frames(bytes) } else { gaps(bytes) }.into_iter().peekable();
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(stretch) = alike.next_if(|stretch| stretch.start == at) else {
+                cases.extend((0..10).map(|way| Damage::Byte { file, at, way }));
+                cases.push(Damage::Cut { file, to: at });
+                at += 1;
+                continue;
+            };
+            let Range { start: from, end: to } = stretch.clone();
+            for way in 0..10 {
+                if log {
+                    let some = stretch.clone().step_by(stretch.len() / 8 + 1);
+                    cases.extend(some.map(|at| Damage::Byte { file, at, way }));
+                } else {
+                    cases.push(Damage::Stretch { file, from, to, way });
+                }
+            }
+            cases.extend([from, (from + to) / 2, to - 1].map(|to| Damage::Cut { file, to }));
+            at = to;
+        }
+    }
+    cases
+}
+
 type Counts = BTreeMap<(String, &'static str), BTreeMap<String, u64>>;
 
 /// Looks at cases on two threads until there are none or time is up.
@@ -379,19 +484,22 @@ fn damaged_bytes_and_lengths_never_give_a_wrong_answer() {
 }
 
 /// A stretch of the sweep over all cases: `WISEN_SWEEP` says where it begins, `WISEN_ATTACK` how long it is.
-/// Cases come in an order that is spread over all files, and the same each time.
+/// Cases come in an order that is spread over all files, and the same each time, as are the files if `WISEN_GOLDEN` names a
+/// folder to keep them in: ids and times differ from one store to the next.
 #[test]
 fn a_stretch_of_the_whole_sweep() {
     let Ok(from) = std::env::var("WISEN_SWEEP").map(|from| from.parse::<u64>().unwrap()) else { return };
     let golden = Golden::new(1);
-    let all = Cases::new(&golden);
-    let to = (from + history::size(CASES)).min(all.count());
+    let all = distinct(&golden);
+    let count = all.len() as u64;
+    let to = (from + history::size(CASES)).min(count);
     // A prime larger than any count reaches every case once.
-    let spread = |n: u64| (u128::from(n) * 1_000_000_007 % u128::from(all.count())) as u64;
-    let cases: Vec<Damage> = (from..to).map(|n| all.nth(spread(n))).collect();
+    let spread = |n: u64| (u128::from(n) * 1_000_000_007 % u128::from(count)) as usize;
+    let cases: Vec<Damage> = (from..to).map(|n| all[spread(n)].clone()).collect();
     let begun = Instant::now();
     let (counts, wrong, looked) = sweep(&golden, &cases, Duration::MAX);
-    report(&format!("sweep from {from}"), 1, &counts, &wrong, looked, all.count(), begun);
+    let what = format!("sweep from {from}, for all {} cases", Cases::new(&golden).count());
+    report(&what, 1, &counts, &wrong, looked, count, begun);
 }
 
 /// Whole files missing, of another store, or older.

@@ -8,8 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wisen::{Options, Query, Store};
+use wisen::{Options, Query, Store, waits};
 use wisen_tests::history::{self, DIM, Run, Twin, difference, observe};
+use wisen_tests::stalls::Stalls;
 use wisen_tests::{Place, assert_sound, child, vectors};
 
 /// Seconds under `WISEN_ATTACK=ci`.
@@ -23,11 +24,14 @@ const PACE: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_millis(5);
 
 /// What a child keeps on file, so that it outlives it: operations done (a writer), calls, the longest call in
-/// microseconds, errors, then calls by the logarithm of their microseconds.
+/// microseconds, errors, the longest waits (`wisen::waits`) for a lock of its own process and for the right to write, and its
+/// longest transaction, then calls by the logarithm of their microseconds.
 struct Log {
     file: File,
-    words: [u64; 4 + BINS],
+    words: [u64; HEAD + BINS],
 }
+
+const HEAD: usize = 7;
 
 const BINS: usize = 24;
 
@@ -42,9 +46,9 @@ impl Log {
         Self { file, words: Self::read(store, number) }
     }
 
-    fn read(store: &Path, number: u64) -> [u64; 4 + BINS] {
+    fn read(store: &Path, number: u64) -> [u64; HEAD + BINS] {
         let bytes = std::fs::read(Self::path(store, number)).unwrap_or_default();
-        let mut words = [0; 4 + BINS];
+        let mut words = [0; HEAD + BINS];
         for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = u64::from_le_bytes(bytes.try_into().unwrap());
         }
@@ -60,7 +64,12 @@ impl Log {
         let micros = time.as_micros() as u64;
         self.words[1] += 1;
         self.words[2] = self.words[2].max(micros);
-        self.words[4 + (64 - micros.leading_zeros() as usize).min(BINS - 1)] += 1;
+        for (word, longest) in
+            self.words[4..HEAD].iter_mut().zip([&waits::LOCK, &waits::WRITER, &waits::TRANSACTION])
+        {
+            *word = (*word).max(longest.get().as_micros() as u64);
+        }
+        self.words[HEAD + (64 - micros.leading_zeros() as usize).min(BINS - 1)] += 1;
     }
 }
 
@@ -70,7 +79,13 @@ fn child() {
     let [seed, done]: [u64; 2] =
         part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
     let mut log = Log::open(&part.store, part.number);
-    let store = Store::open(&part.store, Options::new(DIM).threads(1).seal_at(100)).unwrap();
+    let mut options = Options::new(DIM).threads(1).seal_at(100);
+    if part.name == "read, never waiting" {
+        // Whatever it would have to wait for in the database is an error.
+        drop(Store::open(&part.store, options.clone()).unwrap());
+        options = options.busy_timeout(Duration::ZERO);
+    }
+    let store = Store::open(&part.store, options).unwrap();
     if part.name == "write" {
         write(&store, &mut log, seed, done);
     } else {
@@ -135,7 +150,9 @@ fn crowd(name: &str, kills: bool) {
             child::start_with("write", &place.store(), number, &text)
         } else {
             let text = format!("{number} {}", seeds[(number % WRITERS) as usize]);
-            child::start_with("read", &place.store(), number, &text)
+            // Nobody is killed: no reader waits for anybody.
+            let part = if kills { "read" } else { "read, never waiting" };
+            child::start_with(part, &place.store(), number, &text)
         };
         assert_eq!(child.hear().as_deref(), Some("ready"), "{name}, seed {seed}: child {number} comes up");
         child
@@ -162,6 +179,7 @@ fn crowd(name: &str, kills: bool) {
         at
     };
     let end = Instant::now() + Duration::from_secs(seconds);
+    let stalls = Stalls::watch(&place.at(""));
     let watcher = place.open(Options::existing());
     while Instant::now() < end {
         if !kills {
@@ -188,28 +206,45 @@ fn crowd(name: &str, kills: bool) {
     for (what, numbers) in [("writers", 0..WRITERS), ("readers", WRITERS..WRITERS + READERS)] {
         let logs: Vec<_> = numbers.map(|n| Log::read(&place.store(), n)).collect();
         let sum = |i: usize| logs.iter().map(|log| log[i]).sum::<u64>();
-        let longest = logs.iter().map(|log| log[2]).max().unwrap();
+        let most = |i: usize| logs.iter().map(|log| log[i]).max().unwrap();
+        let longest = most(2);
         let at_most = |share: f64| {
             let (mut seen, all) = (0, sum(1) as f64);
             let bin = (0..BINS).find(|bin| {
-                seen += sum(4 + bin);
+                seen += sum(HEAD + bin);
                 seen as f64 >= share * all
             });
             (1_u64 << bin.unwrap_or(0)) as f64 / 1000.0
         };
         told.push(format!(
-            "{what}: {} calls, {} errors, half within {} ms, 99 in 100 within {} ms, the longest {} ms",
+            "{what}: {} calls, {} errors, half within {} ms, 99 in 100 within {} ms, the longest {} ms; waits for \
+             locks of their own process at most {} ms, for the right to write {} ms, longest transaction {} ms",
             sum(1),
             sum(3),
             at_most(0.5),
             at_most(0.99),
-            longest as f64 / 1000.0
+            longest as f64 / 1000.0,
+            most(4) as f64 / 1000.0,
+            most(5) as f64 / 1000.0,
+            most(6) as f64 / 1000.0,
         ));
+        let within = |wait: u64, bound: Duration| u128::from(wait) < stalls.allow(bound).as_micros();
+        // A thread that holds a lock may be put aside by the machine, and whoever waits is with it.
+        assert!(within(most(4), Duration::from_millis(5)), "{name}, seed {seed}: {told:?}");
+        if !kills {
+            // For the other's transaction, and the next look at whether it is over: SQLite looks ever more seldom.
+            let bound = Duration::from_micros(2 * most(6)) + Duration::from_millis(100);
+            assert!(within(most(5), bound), "{name}, seed {seed}: {told:?}");
+        }
         assert_eq!(sum(3), 0, "{name}, seed {seed}: {what}");
         assert!(sum(1) > 0, "{what} were at work");
         if kills {
             // A dead process holds nobody up.
-            assert!(longest < 1_000_000, "{name}, seed {seed}: a call of the {what} took {longest} us");
+            let bound = stalls.allow(Duration::from_secs(1));
+            assert!(
+                u128::from(longest) < bound.as_micros(),
+                "{name}, seed {seed}: a call of the {what} took {longest} us"
+            );
         }
     }
     let seals = wisen_tests::segment_files(&place.store()).len();

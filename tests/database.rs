@@ -4,7 +4,7 @@
 use std::fs;
 
 use rusqlite::Connection;
-use wisen::{ErrorCode, MemoryId, Options, Outcome, Query, Store, Update};
+use wisen::{ErrorCode, Filter, Memory, MemoryId, Options, Outcome, Query, Report, Store, Update};
 use wisen_tests::{Place, answers, assert_sound, experience, fill, practise, vectors};
 
 fn filled(place: &Place) -> (Store, Vec<MemoryId>) {
@@ -68,6 +68,83 @@ fn a_flipped_bit_in_a_row_is_noticed() {
                     assert_eq!(recall.code(), ErrorCode::Corrupt, "{table}");
                 }
             }
+        }
+    }
+}
+
+/// A flipped bit in the name of a namespace, a kind or a principal, wherever the file has it: nothing is answered under
+/// another name, and verify names it.
+#[test]
+fn a_flipped_bit_in_a_name_is_noticed() {
+    let (space, kind, who) = ("team-of-three", "kind-of-recipe", "ann-the-cook");
+    let vector = || vectors(1, 1, 16).remove(0);
+    let place = Place::new();
+    let store = place.open(Options::new(16));
+    let memory = || Memory::new("x", vector()).namespace(space).kind(kind).author(who);
+    let id = store.remember(memory()).unwrap();
+    let elsewhere = store.remember(Memory::new("y", vector())).unwrap();
+    let token = store.register(who).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let file = place.store().join("memory.db");
+    let whole = fs::read(&file).unwrap();
+    type Ask<'a> = (&'a str, &'a dyn Fn(&Store) -> wisen::Result<String>);
+    let asks: [Ask<'_>; 6] = [
+        ("get", &|store| {
+            let record = store.get(id)?.unwrap();
+            Ok(format!("{} {} {:?}", record.namespace, record.kind, record.author))
+        }),
+        ("recall", &|store| {
+            let recall = store.recall(&Query::new(vector()).namespace(space).receipt(false))?;
+            Ok(format!("{}", recall.hits.len()))
+        }),
+        ("recall of a kind", &|store| {
+            let recall = store.recall(&Query::new(vector()).namespace(space).kind(kind).receipt(false))?;
+            Ok(format!("{}", recall.hits.len()))
+        }),
+        ("recall by author", &|store| {
+            let query = Query::new(vector()).namespace(space).filter(Filter::author(who)).receipt(false);
+            Ok(format!("{}", store.recall(&query)?.hits.len()))
+        }),
+        ("principals", &|store| Ok(format!("{:?}", store.principals()?))),
+        ("report", &|store| {
+            let report = Report::on_memory(elsewhere, Outcome::Success).reporter(who).token(&token);
+            store.report(&report).map(|reply| format!("{:?}", reply.status))
+        }),
+    ];
+    let store = place.open(Options::existing());
+    let told: Vec<String> = asks.iter().map(|(_, ask)| ask(&store).unwrap()).collect();
+    store.close().unwrap();
+    drop(store);
+    for name in [space, kind, who] {
+        let places: Vec<usize> =
+            (0..whole.len() - name.len()).filter(|at| whole[*at..].starts_with(name.as_bytes())).collect();
+        assert!(places.len() >= 2, "{name}: a row and an entry of its index");
+        for place_of in places {
+            let mut bytes = whole.clone();
+            bytes[place_of + name.len() / 2] ^= 1;
+            for end in ["memory.db-wal", "memory.db-shm"] {
+                let _ = fs::remove_file(place.store().join(end));
+            }
+            fs::write(&file, bytes).unwrap();
+            // One store per question: what one writes is not to change what the next one hears.
+            let mut noticed = false;
+            for ((what, ask), told) in asks.iter().zip(&told) {
+                let copy = Place::new();
+                wisen_tests::copy_folder(&place.store(), &copy.store());
+                let store = Store::open(copy.store(), Options::existing()).unwrap();
+                match ask(&store) {
+                    Ok(answer) => assert_eq!(&answer, told, "{what} after a flip in {name} at {place_of}"),
+                    Err(error) => assert_eq!(error.code(), ErrorCode::Corrupt, "{what}: {error}"),
+                }
+                let faults = store.verify().unwrap().faults;
+                noticed |= faults.iter().any(|fault| fault.contains("table") || fault.contains("index"));
+                // The other namespace is none the worse.
+                if name == space {
+                    assert_eq!(store.recall(&Query::new(vector()).receipt(false)).unwrap().hits.len(), 1);
+                }
+            }
+            assert!(noticed, "verify after a flip in {name} at {place_of}");
         }
     }
 }

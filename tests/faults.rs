@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use shim::Watch;
 use wisen::{Durability, Error, ErrorCode, Memory, Options, Store};
-use wisen_tests::history::{self, DIM, Run, Twin, UPKEEP, difference, observe};
+use wisen_tests::history::{self, DIM, Run, Twin, difference, observe};
+use wisen_tests::stalls::Stalls;
 use wisen_tests::{Place, assert_sound, child, vectors};
 
 /// Operations of the history under `WISEN_ATTACK=ci`.
@@ -35,6 +36,7 @@ struct Siege {
     run: Run,
     counts: BTreeMap<String, u64>,
     longest: Duration,
+    stalls: Stalls,
 }
 
 impl Siege {
@@ -57,6 +59,7 @@ impl Siege {
             run,
             counts: BTreeMap::new(),
             longest: Duration::ZERO,
+            stalls: Stalls::watch(&std::env::temp_dir()),
         }
     }
 
@@ -90,7 +93,8 @@ impl Siege {
             let begun = Instant::now();
             let result = act(self);
             self.longest = self.longest.max(begun.elapsed());
-            assert!(begun.elapsed() < LONGEST, "{what}: it took {:?}", begun.elapsed());
+            let took = begun.elapsed();
+            assert!(took < self.stalls.allow(LONGEST), "{what}: it took {took:?}");
             let failed = watch.heal() > 0;
             *self
                 .counts
@@ -145,11 +149,12 @@ fn every_call_fails(stays: bool, error: i32, operations: u64, name: &str) {
         siege.stands(&store, done + 1, &format!("seed {seed}, after operation {done}"));
         siege.store = Some(store);
         if rng.u32(..8) == 0 {
-            let (name, keep) = UPKEEP[rng.usize(..UPKEEP.len())];
+            let (name, keep) = history::upkeep(&mut rng);
             siege.attack(&watch, (name, stays, error), (done + 1, done + 1), |siege| keep(siege.store()));
             let found = siege.store().verify().unwrap();
             // A segment that could not be opened was not damaged.
             assert!(found.is_ok(), "seed {seed}, after {name}: {found:?}");
+            history::check_copies(siege.store()).unwrap();
         }
         if rng.u32(..12) == 0 {
             // Opening is attacked too.

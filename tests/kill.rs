@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use wisen::{Options, Store};
-use wisen_tests::history::{self, DIM, Op, Run, Twin, UPKEEP, difference, observe};
+use wisen_tests::history::{self, DIM, Op, Run, Twin, difference, observe};
 use wisen_tests::{Place, assert_sound, child, segment_files};
 
 /// Kills under `WISEN_ATTACK=ci`.
@@ -22,7 +22,8 @@ const LIVES: u64 = 25;
 const BETWEEN: usize = 10;
 
 /// What a child is at, in the order of their numbers in its phase file.
-const PHASES: [&str; 6] = ["open", "write", "report", "seal", "merge", "checkpoint"];
+const PHASES: [&str; 9] =
+    ["open", "write", "report", "seal", "merge", "checkpoint", "compact", "backup", "export"];
 
 /// Where a child says what it is at: a file, so that it outlives the kill, written without waiting.
 struct Phase(File);
@@ -73,12 +74,8 @@ fn child() {
             run.perform(&store, &op).unwrap();
             child::say(run.history.done());
         }
-        let (what, keep) = UPKEEP[rng.usize(..UPKEEP.len())];
-        if what == "seal" {
-            phase.enter(if merges(&store, &registry) { "merge" } else { "seal" });
-        } else {
-            phase.enter("checkpoint");
-        }
+        let (what, keep) = history::upkeep(&mut rng);
+        phase.enter(if what == "seal" && merges(&store, &registry) { "merge" } else { what });
         keep(&store).unwrap();
     }
 }
@@ -152,6 +149,7 @@ fn besiege(part: &str, writers: u64, kills: u64, seed: u64) -> BTreeMap<&'static
         store.seal().unwrap();
         let files = segment_files(&place.store()).len() as u64;
         assert_eq!(files, store.stats().unwrap().segments, "seed {seed}: no leftovers");
+        history::check_copies(&store).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_sound(&store);
     }
     println!(

@@ -1,11 +1,13 @@
 #!/bin/sh
 # The long versions of the attacks, one after another for so many minutes:
-#   sh tests/long.sh MINUTES
-# Where it stopped is kept in target/long/, so that the next run goes on from there. What each attack found is
+#   sh tests/long.sh MINUTES [ATTACK...]
+# The attacks are kill, power, faults, corruption, sweep and crowd: all of them in turn, or those named. What is attacked
+# is what was built at the start, however the files change meanwhile. Where it stopped is kept in target/long/, so that the next run goes on from there. What each attack found is
 # appended to tests/record/long.md: seeds, counts, and whatever was wrong.
 set -eu
 cd "$(dirname "$0")/.."
 minutes=${1:?"minutes, as in: sh tests/long.sh 120"}
+shift
 state=target/long
 record=tests/record/long.md
 mkdir -p "$state" tests/record
@@ -28,11 +30,28 @@ kill 4000
 power 10000
 faults 500
 corruption 20000
-sweep 40000
+sweep 20000
 crowd 60
 '
 
-cargo test -q -p wisen-tests --locked --no-run --test kill --test power --test faults --test corruption --test crowd
+if [ $# -gt 0 ]; then
+    attacks=$(for name in "$@"; do printf '%s' "$attacks" | grep "^$name " || exit 1; done) || {
+        echo "no such attack among: $*" >&2
+        exit 2
+    }
+fi
+
+commit=$(git rev-parse --short HEAD)
+built=$(mktemp -d "$PWD/$state/built-XXXXXX")
+trap 'rm -rf "$built"' EXIT
+trap 'exit 130' INT TERM
+for target in $(printf '%s\n' "$attacks" | sed -n 's/ .*//p' | sed 's/sweep/corruption/' | sort -u); do
+    program=$(cargo test -p wisen-tests --locked --no-run --test "$target" 2>&1 | sed -n 's/.*Executable.*(\(.*\))$/\1/p')
+    cp "$program" "$built/$target"
+done
+# What needs no disk is done in memory.
+memory=/tmp
+[ -d /dev/shm ] && memory=/dev/shm
 
 note() { # seed, words
     printf '| %s | %s | %s | %s |\n' "$(date -u +%Y-%m-%dT%H:%M)" "$commit" "$1" "$2" >>"$record"
@@ -40,20 +59,21 @@ note() { # seed, words
 
 run() { # attack size
     name=$1 size=$2 log=$state/$1.log
-    commit=$(git rev-parse --short HEAD)
-    target=$name filter=
+    target=$name filter= where=${TMPDIR:-/tmp}
     case $name in
     sweep) target=corruption filter=a_stretch ;;
     corruption) filter=damaged_bytes ;;
+    power) where=$memory ;;
     esac
     from=$(cat "$state/sweep.from" 2>/dev/null || echo 0)
     ended=0
     if [ "$name" = sweep ]; then
-        export WISEN_SWEEP="$from"
+        [ "$from" = 0 ] && rm -rf "$state/golden"
+        export WISEN_SWEEP="$from" WISEN_GOLDEN="$PWD/$state/golden"
     else
-        unset WISEN_SWEEP
+        unset WISEN_SWEEP WISEN_GOLDEN
     fi
-    WISEN_ATTACK=$size RUST_BACKTRACE=0 cargo test -q -p wisen-tests --locked --test "$target" -- \
+    TMPDIR=$where WISEN_ATTACK=$size RUST_BACKTRACE=0 "$built/$target" \
         $filter --nocapture --test-threads 1 >"$log" 2>&1 || ended=$?
     [ "$name" = sweep ] && [ "$ended" = 0 ] && echo $((from + size)) >"$state/sweep.from"
     # Each test prints its seed, then what it found.

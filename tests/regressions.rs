@@ -80,8 +80,13 @@ fn a_pending_report_counts_though_its_receipt_was_written_while_it_waited() {
     let receipt = issuer.recall(&query).unwrap().receipt.unwrap();
     other.report(&Report::on(receipt, Outcome::Success)).unwrap();
     busy.join().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(issuer.recall(&query.receipt(false)).unwrap().hits[0].evidence.reports, 1);
+    let query = query.receipt(false);
+    let reports = || issuer.recall(&query).unwrap().hits[0].evidence.reports;
+    let end = std::time::Instant::now() + Duration::from_mins(1);
+    while reports() == 0 && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(reports(), 1);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn denials_are_written_down() {
         entries.into_iter().filter(|entry| entry.op == "deny").collect::<Vec<_>>()
     };
     while denials().len() < 100 {
-        assert!(begun.elapsed() < Duration::from_secs(5), "{} denials were written", denials().len());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{} denials were written", denials().len());
         std::thread::sleep(Duration::from_millis(2));
     }
     let detail = &denials()[0].detail;
@@ -141,8 +141,9 @@ fn conflicts_are_refused_and_force_is_logged() {
 #[test]
 fn never_keeps_memories_out_of_every_recall() {
     let place = Place::new();
-    let store = place.open(Options::new(4));
-    let other = place.open(Options::existing());
+    let clock = Arc::new(ManualClock::at(wisen::SystemClock.now()));
+    let store = place.open(Options::new(4).clock(clock.clone()));
+    let other = place.open(Options::existing().clock(clock.clone()));
     let key = store.create_authority("owner").unwrap().secret;
     let mut memories: Vec<Memory> =
         vectors(1, 60, 4).into_iter().map(|v| Memory::new("a plain note", v)).collect();
@@ -185,10 +186,10 @@ fn never_keeps_memories_out_of_every_recall() {
         assert!(!shown(store).contains(&late));
     }
     // An override lifts for its time; a removed rule bars no more.
-    let soon = wisen::SystemClock.now() + 1_000_000;
+    let soon = clock.now() + 1_000_000;
     store.override_directive(&key, "secrets", "an audit", soon).unwrap();
     assert!(shown(&other).contains(&all[8]));
-    std::thread::sleep(Duration::from_millis(1_050));
+    clock.advance(Duration::from_millis(1_050));
     assert!(!shown(&other).contains(&all[8]) && !shown(&store).contains(&all[8]));
     store.remove_directive(&key, "secrets", "no more").unwrap();
     assert!(shown(&other).contains(&all[8]));

@@ -48,6 +48,8 @@ mod screen;
 mod segment;
 mod store;
 mod vector;
+#[doc(hidden)]
+pub mod waits;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:?"seconds per target, as in: sh tests/fuzz/run.sh 60"}
 shift
-[ $# -gt 0 ] || set -- segment calls
+[ $# -gt 0 ] || set -- segment calls import rules
 out=$(cd ../.. && pwd)/target/fuzz
 triple=$(rustc -vV | sed -n 's/^host: //p')
 flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
@@ -22,6 +22,7 @@ for target in "$@"; do
     mkdir -p "$out/corpus/$target"
     case $target in
     calls) most=1024 ;;
+    import) most=65536 ;;
     *) most=16384 ;;
     esac
     WISEN_FUZZ_SEED=$out/corpus/$target/seed "$out/$triple/release/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -max_len="$most" -len_control=10 -use_value_profile=1 \

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use wisen::{
     Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update, Window,
@@ -46,7 +47,51 @@ pub type Upkeep = (&'static str, fn(&Store) -> Result<()>);
 
 /// What may be done to a store at any time without changing what it holds. A line more here is one more
 /// kind of upkeep under every attack.
-pub const UPKEEP: &[Upkeep] = &[("seal", Store::seal), ("checkpoint", Store::flush)];
+pub const UPKEEP: &[Upkeep] = &[
+    ("seal", Store::seal),
+    ("checkpoint", Store::flush),
+    ("compact", |store| store.compact().map(drop)),
+    ("backup", |store| store.backup(beside(store.path(), "backup"), true).map(drop)),
+    ("export", |store| store.export(beside(store.path(), "export"), true).map(drop)),
+];
+/// The first so many are as frequent as they are in use: three times in four.
+const FREQUENT: usize = 2;
+
+/// Some upkeep.
+pub fn upkeep(rng: &mut fastrand::Rng) -> Upkeep {
+    UPKEEP[if rng.u32(..4) > 0 { rng.usize(..FREQUENT) } else { rng.usize(FREQUENT..UPKEEP.len()) }]
+}
+
+/// A file beside a store, of this kind.
+pub fn beside(store: &Path, kind: &str) -> PathBuf {
+    store.with_extension(kind)
+}
+
+/// Fails unless the backup and the export beside a store, if there are any, are whole, and no half one lies there, once
+/// both were written again.
+pub fn check_copies(store: &Store) -> Result<()> {
+    let copies: [(&str, fn(&Path, &Path) -> Result<()>); 2] =
+        [("backup", |file, to| Store::restore(file, to)), ("export", |file, to| Store::import(file, to))];
+    for (kind, revive) in copies {
+        let (file, revived) = (beside(store.path(), kind), beside(store.path(), "revived"));
+        if file.exists() {
+            revive(&file, &revived)?;
+            let _ = std::fs::remove_dir_all(&revived);
+        }
+    }
+    let folder = store.path().parent().unwrap();
+    for (kind, write) in &UPKEEP[FREQUENT + 1..] {
+        write(store)?;
+        assert!(beside(store.path(), kind).exists());
+    }
+    let halves: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert!(halves.is_empty(), "left beside the store: {halves:?}");
+    Ok(())
+}
 
 /// A history: what is done in which order follows from its seed alone.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@
 
 pub mod child;
 pub mod history;
+pub mod stalls;
 
 use std::path::PathBuf;
 

@@ -15,6 +15,7 @@ use crate::segment::BuildParams;
 use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
 use crate::vector::Metric;
+use crate::waits;
 
 use super::gate::{Hook, SecretAction};
 use super::rulebook::Rules;
@@ -183,9 +184,9 @@ impl Core {
 
     /// Lends working memory for a search.
     pub(crate) fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
-        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        let mut scratch = waits::lock(&self.scratches).pop().unwrap_or_default();
         let result = work(&mut scratch);
-        self.scratches.lock().push(scratch);
+        waits::lock(&self.scratches).push(scratch);
         result
     }
 

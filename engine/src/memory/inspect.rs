@@ -181,7 +181,11 @@ pub(crate) fn verify_quick(core: &Core) -> Result<Verification> {
         for fault in names::check_counts(conn)? {
             found.note(fault, RESTORE);
         }
-        found.memories = names::namespaces(conn)?.iter().map(|row| row.memories.cast_unsigned()).sum();
+        let (sound, damage) = names::sound_namespaces(conn)?;
+        if let Some(error) = damage {
+            found.note(sentence(error), RESTORE);
+        }
+        found.memories = sound.iter().map(|row| row.memories.cast_unsigned()).sum();
         found.reports = reports::count(conn)?;
         found.cells = cells::count(conn)?;
         Ok(())
@@ -331,6 +335,7 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
         origins::check_all(conn),
         policies::check_all(conn),
         standings::check_all(conn),
+        names::check_all(conn),
         names::check_counts(conn),
         tables::check_references(conn, MOST_REFERENCES),
     ] {

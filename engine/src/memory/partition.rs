@@ -15,6 +15,7 @@ use crate::store::calibrators::Fitted;
 use crate::store::changes::Change;
 use crate::store::{Condition, Db};
 use crate::vector::Metric;
+use crate::waits;
 
 use super::filtered::Passed;
 use super::holdings::{Cell, Scales};
@@ -51,21 +52,21 @@ impl Partition {
 
     /// How many reports give credit here, and the calibrator last fitted.
     pub(crate) fn calibration(&self) -> (i64, Option<Fitted>) {
-        let state = self.state.read();
+        let state = waits::read(&self.state);
         (state.holdings.reports(), state.fitted)
     }
 
     /// What a recall sees at `now`.
     pub(crate) fn snapshot(&self, now: Timestamp) -> Snapshot {
         {
-            let state = self.state.read();
+            let state = waits::read(&self.state);
             if let (Some(memories), Some(cells)) = (state.memory_sample.drawn(), state.cell_sample.drawn())
                 && let Some(overall) = state.holdings.known_overall(now)
             {
                 return state.snapshot(self.id, memories, cells, overall);
             }
         }
-        let mut state = self.state.write();
+        let mut state = waits::write(&self.state);
         let (memories, cells) = (state.memory_sample.draw(), state.cell_sample.draw());
         let overall = state.holdings.overall(now);
         state.snapshot(self.id, memories, cells, overall)
@@ -73,25 +74,25 @@ impl Partition {
 
     /// The evidence in these cells as it counts at `now`; one that is gone has none.
     pub(crate) fn cells(&self, ids: impl Iterator<Item = u64>, now: Timestamp) -> Vec<Option<Cell>> {
-        let state = self.state.read();
+        let state = waits::read(&self.state);
         ids.map(|id| state.holdings.weigh(id, now)).collect()
     }
 
     /// What the reports on a memory sum up to as they count at `now`.
     pub(crate) fn tally(&self, memory: u64, now: Timestamp) -> Weights {
-        self.state.read().holdings.tally(memory, now)
+        waits::read(&self.state).holdings.tally(memory, now)
     }
 
     /// The memories with evidence, each with what that sums up to.
     pub(crate) fn tallies(&self, now: Timestamp) -> Vec<(u64, Weights)> {
-        let state = self.state.read();
+        let state = waits::read(&self.state);
         let memories = state.holdings.memories();
         memories.map(|memory| (memory, state.holdings.tally(memory, now))).collect()
     }
 
     /// The policy of the namespace.
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.state.read().policy.clone()
+        waits::read(&self.state).policy.clone()
     }
 
     /// The live memories that a filter lets through, and their cells.
@@ -101,14 +102,14 @@ impl Partition {
         key: &str,
         condition: impl FnOnce(&Connection) -> Result<Condition>,
     ) -> Result<Passed> {
-        if let Some(passed) = self.state.read().filtered.get(key) {
+        if let Some(passed) = waits::read(&self.state).filtered.get(key) {
             return Ok(passed);
         }
         db.read(|conn| {
             let condition = condition(conn)?;
             // Under the lock, so that no change slips in between the reading and the keeping. A
             // connection is always taken before the lock, never after it.
-            let mut state = self.state.write();
+            let mut state = waits::write(&self.state);
             let State { filtered, holdings, .. } = &mut *state;
             filtered.find(conn, self.id, (key, &condition), holdings.cells())
         })
@@ -121,12 +122,12 @@ impl Partition {
 
     /// Other fields are declared than before.
     pub(crate) fn forget_filters(&self) {
-        self.state.write().filtered.clear();
+        waits::write(&self.state).filtered.clear();
     }
 
     /// Brings the namespace in step with changes that `conn` has seen, oldest first.
     pub(crate) fn apply(&self, conn: &Connection, changes: &[Change]) -> Result<()> {
-        let mut state = self.state.write();
+        let mut state = waits::write(&self.state);
         let mut gone = Gone::default();
         let known = state.seq;
         state.filtered.begin(changes.len());
@@ -141,7 +142,7 @@ impl Partition {
     /// Goes over to the trust and half-lives that are in force.
     pub(crate) fn rescale(&self, conn: &Connection) -> Result<()> {
         let scales = Scales::load(conn)?;
-        let mut state = self.state.write();
+        let mut state = waits::write(&self.state);
         if state.holdings.rescale(scales) {
             state.load_cell_sample(conn, self.metric)?;
         }
@@ -150,7 +151,7 @@ impl Partition {
 
     /// Goes over to another list of segments that covers at least as much.
     pub(crate) fn reseal(&self, conn: &Connection, segments: &[Arc<Loaded>]) -> Result<()> {
-        let kept = self.state.read().sealed.clone();
+        let kept = waits::read(&self.state).sealed.clone();
         let mut sealed = Vec::with_capacity(segments.len());
         for segment in segments {
             // Those that stay are in step: the changes came before the list.
@@ -161,7 +162,7 @@ impl Partition {
         }
         let uncovered =
             |fresh: &Arc<Fresh>| !segments.iter().any(|s| s.row.lo < fresh.seq && fresh.seq <= s.row.hi);
-        let mut state = self.state.write();
+        let mut state = waits::write(&self.state);
         Arc::make_mut(&mut state.fresh_memories).retain(uncovered);
         Arc::make_mut(&mut state.fresh_cells).retain(uncovered);
         state.sealed = sealed;

@@ -7,15 +7,57 @@ use crate::error::{Error, Result};
 
 use super::core::Core;
 
-/// A path beside `target` that nobody else uses.
-fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
-    let Some(name) = target.file_name() else {
-        return Err(Error::invalid("path", format!("{} ends in no name", target.display())));
-    };
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}.{ending}", uuid::Uuid::new_v4().simple()));
-    Ok(folder_of(target).join(hidden))
+/// What is being made beside `target`, under a hidden name that nobody else uses. A lock on it says that its process
+/// lives: what a process that died has left is removed by the next one that makes the same.
+struct Draft {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Draft {
+    fn new(target: &Path, ending: &str, make: fn(&Path) -> std::io::Result<File>) -> Result<Self> {
+        let Some(name) = target.file_name() else {
+            return Err(Error::invalid("path", format!("{} ends in no name", target.display())));
+        };
+        let mut start = std::ffi::OsString::from(".");
+        start.push(name);
+        start.push(".");
+        let folder = folder_of(target);
+        if !crate::sabotage::on("drafts_stay") {
+            remove_abandoned(&folder, &start, ending);
+        }
+        loop {
+            let mut hidden = start.clone();
+            hidden.push(format!("{}.{ending}", uuid::Uuid::new_v4().simple()));
+            let path = folder.join(hidden);
+            let lock = make(&path).map_err(Error::io("create", &path))?;
+            // Where the file system knows no locks, nothing is ever taken for abandoned.
+            let _ = lock.try_lock();
+            // Somebody may have taken it for abandoned before it was locked.
+            if path.exists() {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+    }
+}
+
+/// Removes drafts of processes that are gone. What cannot be removed stays.
+fn remove_abandoned(folder: &Path, start: &std::ffi::OsStr, ending: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let bytes = name.as_encoded_bytes();
+        let unique = bytes
+            .strip_prefix(start.as_encoded_bytes())
+            .and_then(|rest| rest.strip_suffix(ending.as_bytes())?.strip_suffix(b"."));
+        if !unique.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit)) {
+            continue;
+        }
+        let path = entry.path();
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> PathBuf {
@@ -47,21 +89,22 @@ pub(crate) fn may_write(core: &Core, file: &Path, replace: bool) -> Result<()> {
     }
 }
 
-/// Makes a file: `make` writes it under another name; then it is synced and gets its own.
+/// Makes a file: `make` writes it under another name, where an empty file is; then it is synced and gets its own.
 pub(crate) fn file<T>(file: &Path, replace: bool, make: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let temporary = beside(file, "tmp")?;
-    let made = make(&temporary).and_then(|value| {
-        sync(&temporary)?;
+    let draft = Draft::new(file, "tmp", |path| File::options().write(true).create_new(true).open(path))?;
+    let temporary = &draft.path;
+    let made = make(temporary).and_then(|value| {
+        sync(temporary)?;
         if replace {
-            fs::rename(&temporary, file).map_err(Error::io("rename", &temporary))?;
+            fs::rename(temporary, file).map_err(Error::io("rename", temporary))?;
         } else {
-            name_new(&temporary, file)?;
+            name_new(temporary, file)?;
         }
         sync(&folder_of(file)).map(|()| value)
     });
     // After an error nothing stays; otherwise there is nothing left.
     if !crate::sabotage::on("half_files") {
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
     }
     made
 }
@@ -91,17 +134,17 @@ pub(crate) fn folder<T>(folder: &Path, make: impl FnOnce(&Path) -> Result<T>) ->
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("open", folder)(error)),
     }
-    let temporary = beside(folder, "new")?;
     let parent = folder_of(folder);
     fs::create_dir_all(&parent).map_err(Error::io("create", &parent))?;
-    fs::create_dir(&temporary).map_err(Error::io("create", &temporary))?;
-    let made = make(&temporary).and_then(|value| {
-        sync(&temporary)?;
-        fs::rename(&temporary, folder).map_err(Error::io("rename", &temporary))?;
+    let draft = Draft::new(folder, "new", |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
+    let temporary = &draft.path;
+    let made = make(temporary).and_then(|value| {
+        sync(temporary)?;
+        fs::rename(temporary, folder).map_err(Error::io("rename", temporary))?;
         sync(&parent).map(|()| value)
     });
     if made.is_err() {
-        let _ = fs::remove_dir_all(&temporary);
+        let _ = fs::remove_dir_all(temporary);
     }
     made
 }

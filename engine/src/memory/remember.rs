@@ -136,7 +136,11 @@ fn store(
     let new = NewMemory {
         namespace,
         kind: names::intern_kind(tx, &memory.kind)?,
-        author: memory.author.as_ref().map(|author| names::intern_principal(tx, author)).transpose()?,
+        author: memory
+            .author
+            .as_ref()
+            .map(|author| names::intern_principal(tx, author).map(|known| known.id))
+            .transpose()?,
         key: memory.key.as_deref(),
         expires_at: memory.time_to_live.map(|ttl| after(tx.now, ttl)),
         content: &memory.content,

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::rules::{Action, Decision, FactValue, Index, Now, RuleBook};
 use crate::store::directives::{self, Verified};
+use crate::waits;
 
 use super::core::Core;
 use super::ruled::Ruled;
@@ -74,24 +75,24 @@ impl Rules {
             }
             core.db.rules_generation() <= state.seen
                 && !self.stale.load(Ordering::Acquire)
-                && !(thorough && self.watch.lock().has_moved())
+                && !(thorough && waits::lock(&self.watch).has_moved())
         };
-        if let Some(state) = self.current.read().as_ref().filter(|state| fresh(state)) {
+        if let Some(state) = waits::read(&self.current).as_ref().filter(|state| fresh(state)) {
             return Ok(state.clone());
         }
-        let mut watch = self.watch.lock();
-        let before = self.current.read().clone();
+        let mut watch = waits::lock(&self.watch);
+        let before = waits::read(&self.current).clone();
         // Unset before reading: a fact recorded meanwhile sets it again.
         self.stale.store(false, Ordering::Release);
         match watch.load(core, before.as_deref()) {
             Ok(state) => {
                 let state = Arc::new(state);
-                *self.current.write() = Some(state.clone());
+                *waits::write(&self.current) = Some(state.clone());
                 Ok(state)
             }
             Err(error) => {
                 // Not known: whoever asks next reads again.
-                *self.current.write() = None;
+                *waits::write(&self.current) = None;
                 Err(error)
             }
         }
@@ -104,8 +105,8 @@ impl Rules {
 
     /// Gives back what is held open.
     pub(crate) fn close(&self) {
-        self.watch.lock().conn = None;
-        *self.current.write() = None;
+        waits::lock(&self.watch).conn = None;
+        *waits::write(&self.current) = None;
     }
 }
 

@@ -18,6 +18,7 @@ use crate::rules::{Directive, Now, OfMemory, RuleBook, Thing};
 use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::names;
+use crate::waits;
 
 use super::core::Core;
 use super::input::Query;
@@ -116,7 +117,7 @@ fn of_namespace(
     ground: &Ground,
 ) -> Result<Arc<Ruled>> {
     let namespace = ground.seen.namespace;
-    let mut all = core.rules.ruled.lock();
+    let mut all = waits::lock(&core.rules.ruled);
     let known = all.get(&namespace).filter(|ruled| ruled.key == key);
     if let Some(ruled) = known.filter(|ruled| ruled.seq >= core.db.acknowledged()) {
         return Ok(ruled.clone());

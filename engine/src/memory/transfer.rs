@@ -42,7 +42,7 @@ impl Store {
         report::settle_all(core)?;
         let at = place::about(file);
         place::file(file, replace, |temporary| {
-            let out = File::options().write(true).create_new(true).open(temporary);
+            let out = File::options().write(true).open(temporary);
             let mut out = BufWriter::with_capacity(1 << 20, out.map_err(Error::io("create", temporary))?);
             let rows = core
                 .db

@@ -15,6 +15,7 @@ use crate::store::changes::{self, Op};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{Db, names};
 use crate::vector::Metric;
+use crate::waits;
 
 use super::files::Files;
 use super::partition::Partition;
@@ -45,6 +46,8 @@ pub(crate) struct View {
 #[derive(Default)]
 struct Known {
     namespaces: HashMap<String, i64>,
+    /// What is wrong with a row of the table: any name that is not known may be its.
+    damage: Option<String>,
     partitions: HashMap<i64, Arc<Partition>>,
     segments: Arc<Vec<Arc<Loaded>>>,
 }
@@ -72,12 +75,12 @@ impl View {
 
     /// The open segments.
     pub(crate) fn segments(&self) -> Arc<Vec<Arc<Loaded>>> {
-        self.known.read().segments.clone()
+        waits::read(&self.known).segments.clone()
     }
 
     /// Damaged segments that this handle has met: name and fault.
     pub(crate) fn condemned(&self) -> Vec<(String, String)> {
-        self.condemned.lock().iter().map(|(name, fault)| (name.clone(), fault.clone())).collect()
+        waits::lock(&self.condemned).iter().map(|(name, fault)| (name.clone(), fault.clone())).collect()
     }
 
     /// Brings in what any process has acknowledged before this call. Free when there is nothing.
@@ -89,7 +92,7 @@ impl View {
         if is_current() {
             return Ok(());
         }
-        let _one = self.catching_up.lock();
+        let _one = waits::lock(&self.catching_up);
         // Each round but the last takes a damaged segment out of use, so the rounds are bounded.
         while !is_current() && self.advance(db)? {}
         Ok(())
@@ -98,17 +101,17 @@ impl View {
     /// The loaded namespace with this name; `None` if there is none in the store.
     pub(crate) fn partition(&self, db: &Db, name: &str) -> Result<Option<Arc<Partition>>> {
         let id = {
-            let known = self.known.read();
+            let known = waits::read(&self.known);
             let Some(&id) = known.namespaces.get(name) else {
-                return Ok(None);
+                return known.damage.as_ref().map_or(Ok(None), |what| Err(Error::corrupt(what.clone())));
             };
             if let Some(partition) = known.partitions.get(&id) {
                 return Ok(Some(partition.clone()));
             }
             id
         };
-        let _one = self.catching_up.lock();
-        if let Some(partition) = self.known.read().partitions.get(&id) {
+        let _one = waits::lock(&self.catching_up);
+        if let Some(partition) = waits::read(&self.known).partitions.get(&id) {
             return Ok(Some(partition.clone()));
         }
         let segments = self.segments();
@@ -117,7 +120,7 @@ impl View {
             Partition::load(conn, id, self.metric, seq, &segments)
         })?;
         let partition = Arc::new(partition);
-        self.known.write().partitions.insert(id, partition.clone());
+        waits::write(&self.known).partitions.insert(id, partition.clone());
         Ok(Some(partition))
     }
 
@@ -126,7 +129,7 @@ impl View {
     /// told, which they look at themselves.
     pub(crate) fn note_failures(&self, db: &Db, failures: f64) -> f64 {
         let seq = self.seq.load(Ordering::Acquire);
-        let mut told = self.told.lock();
+        let mut told = waits::lock(&self.told);
         if told.0 != seq {
             *told = (seq, 0.0);
         }
@@ -136,20 +139,20 @@ impl View {
 
     /// A namespace, if this handle has used it.
     pub(crate) fn loaded(&self, namespace: i64) -> Option<Arc<Partition>> {
-        self.known.read().partitions.get(&namespace).cloned()
+        waits::read(&self.known).partitions.get(&namespace).cloned()
     }
 
     /// The namespaces this handle has used.
     pub(crate) fn all_loaded(&self) -> Vec<(i64, Arc<Partition>)> {
-        self.known.read().partitions.iter().map(|(id, partition)| (*id, partition.clone())).collect()
+        waits::read(&self.known).partitions.iter().map(|(id, partition)| (*id, partition.clone())).collect()
     }
 
     /// Takes a damaged segment out of use: the points it held are read from the database until
     /// they are sealed again.
     pub(crate) fn condemn(&self, db: &Db, now: i64, name: &str, fault: &str) -> Result<()> {
-        let _one = self.catching_up.lock();
+        let _one = waits::lock(&self.catching_up);
         self.set_aside(db, now, name, fault)?;
-        let mut known = self.known.write();
+        let mut known = waits::write(&self.known);
         let sound = known.segments.iter().filter(|loaded| loaded.row.name != name).cloned().collect();
         known.segments = Arc::new(sound);
         known.partitions.clear();
@@ -178,9 +181,13 @@ impl View {
             let known = self.seq.load(Ordering::Acquire);
             if known < changes::thinned(conn)?.max(0) && !crate::sabotage::on("miss_thinned") {
                 // The beginning, or the log lacks some of what came since: everything is read anew.
-                let all = names::namespaces(conn)?.into_iter().map(|row| (row.name, row.id)).collect();
-                let mut known = self.known.write();
-                known.namespaces = all;
+                let (sound, damage) = names::sound_namespaces(conn)?;
+                let mut known = waits::write(&self.known);
+                known.namespaces = sound.into_iter().map(|row| (row.name, row.id)).collect();
+                known.damage = damage.map(|error| match error {
+                    Error::Corrupt { what } => what,
+                    other => other.to_string(),
+                });
                 known.partitions.clear();
             } else {
                 self.apply(conn, &changes::after(conn, known)?)?;
@@ -206,7 +213,7 @@ impl View {
         if !registered {
             return Ok(());
         }
-        self.condemned.lock().entry(name.to_owned()).or_insert_with(|| {
+        waits::lock(&self.condemned).entry(name.to_owned()).or_insert_with(|| {
             notice::warn(format_args!("segment {name} is set aside and will be built anew: {fault}"));
             fault.to_owned()
         });
@@ -233,17 +240,17 @@ impl View {
             match change.op {
                 Op::NamespaceAdded => {
                     if let Some(row) = names::namespace_by_id(conn, change.reference)? {
-                        self.known.write().namespaces.insert(row.name, row.id);
+                        waits::write(&self.known).namespaces.insert(row.name, row.id);
                     }
                 }
                 Op::NamespaceDropped => {
-                    let mut known = self.known.write();
+                    let mut known = waits::write(&self.known);
                     known.namespaces.retain(|_, id| *id != change.reference);
                     known.partitions.remove(&change.reference);
                 }
                 Op::TrustChanged | Op::HalfLifeChanged => rescale = true,
                 Op::FieldsChanged => {
-                    let known = self.known.read();
+                    let known = waits::read(&self.known);
                     known.partitions.values().for_each(|partition| partition.forget_filters());
                 }
                 // Looked at when it is asked for.
@@ -252,19 +259,20 @@ impl View {
             }
         }
         for (namespace, changes) in others {
-            let partition = self.known.read().partitions.get(&namespace).cloned();
+            let partition = waits::read(&self.known).partitions.get(&namespace).cloned();
             if let Some(partition) = partition
                 && let Err(error) = partition.apply(conn, &changes)
             {
                 // Half applied: it is loaded anew when it is next used.
-                self.known.write().partitions.remove(&namespace);
+                waits::write(&self.known).partitions.remove(&namespace);
                 return Err(error);
             }
         }
         if rescale {
-            let partitions: Vec<Arc<Partition>> = self.known.read().partitions.values().cloned().collect();
+            let partitions: Vec<Arc<Partition>> =
+                waits::read(&self.known).partitions.values().cloned().collect();
             if let Err(error) = partitions.iter().try_for_each(|partition| partition.rescale(conn)) {
-                self.known.write().partitions.clear();
+                waits::write(&self.known).partitions.clear();
                 return Err(error);
             }
         }
@@ -276,7 +284,7 @@ impl View {
         let before = self.segments();
         let mut segments = Vec::new();
         for row in registry::segments(conn)? {
-            if self.condemned.lock().contains_key(&row.name) {
+            if waits::lock(&self.condemned).contains_key(&row.name) {
                 continue;
             }
             if let Some(loaded) = before.iter().find(|loaded| loaded.row == row) {
@@ -292,15 +300,15 @@ impl View {
         // namespaces are loaded again when they are next used. Otherwise they just go over.
         let covered = |row: &SegmentRow| segments.iter().any(|s| s.row.lo <= row.lo && row.hi <= s.row.hi);
         let partitions: Vec<Arc<Partition>> = if before.iter().all(|old| covered(&old.row)) {
-            self.known.read().partitions.values().cloned().collect()
+            waits::read(&self.known).partitions.values().cloned().collect()
         } else {
-            self.known.write().partitions.clear();
+            waits::write(&self.known).partitions.clear();
             Vec::new()
         };
         for partition in partitions {
             partition.reseal(conn, &segments)?;
         }
-        self.known.write().segments = Arc::new(segments);
+        waits::write(&self.known).segments = Arc::new(segments);
         Ok(())
     }
 

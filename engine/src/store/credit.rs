@@ -53,7 +53,7 @@ pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) ->
         situation: None,
         tokens: new.tokens.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
         cost_micros: new.cost_micros,
-        reporter: new.reporter.map(|name| intern_principal(tx, name)).transpose()?,
+        reporter: new.reporter.map(|name| intern_principal(tx, name).map(|known| known.id)).transpose()?,
         key: new.key.map(str::to_owned),
         note: new.note.map(pack),
         pending: false,

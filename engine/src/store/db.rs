@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::notice;
 use crate::segment::Control;
+use crate::waits;
 
 use super::changes::{self, Op};
 use super::connect::{connect, open_control, open_reader};
@@ -179,13 +180,13 @@ impl Db {
         let Some(dir) = &self.dir else {
             return work(self.writer.lock().as_ref().ok_or(Error::Closed)?);
         };
-        let pooled = self.readers.lock().pop();
+        let pooled = waits::lock(&self.readers).pop();
         let conn = match pooled {
             Some(conn) => conn,
             None => open_reader(dir, self.immutable, self.busy)?,
         };
         let result = work(&conn);
-        let mut readers = self.readers.lock();
+        let mut readers = waits::lock(&self.readers);
         // One that is still in a transaction could not be rolled back; one of a closed store has to go.
         if conn.is_autocommit() && self.writer_is_open() {
             readers.push(conn);
@@ -265,9 +266,12 @@ impl Db {
     ) -> Result<T> {
         // Sabotage: says that it is done before it is.
         let early = self.dir.is_some() && crate::sabotage::on("acknowledge_early");
+        let begun = Instant::now();
         if !early || conn.is_autocommit() {
             run(conn, "BEGIN IMMEDIATE").map_err(|e| self.explain(e))?;
         }
+        waits::WRITER.note(begun);
+        let begun = Instant::now();
         self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
         let guard = Unfinished { conn, control: &self.control };
         let mut tx = Tx { conn, now, seq: changes::last_seq(conn)? };
@@ -277,6 +281,7 @@ impl Db {
             return Ok(value);
         }
         let ended = run(conn, "COMMIT").map_err(|e| self.explain(e));
+        waits::TRANSACTION.note(begun);
         if !crate::sabotage::on("commit_errors_pass") {
             ended?;
         }
@@ -327,7 +332,7 @@ impl Db {
     /// that is still at work keeps its connection until it ends.
     pub(crate) fn close(&self) {
         self.open.store(false, Release);
-        self.readers.lock().clear();
+        waits::lock(&self.readers).clear();
         *self.writer.lock() = None;
     }
 

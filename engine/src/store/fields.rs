@@ -15,6 +15,7 @@ use crate::filter::{FieldTest, Filter, Scalar, Span, Test};
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::memories;
+use super::names::{self, PrincipalName};
 
 /// What version 3 of the schema adds. `value` has no affinity: it keeps the type it is given.
 pub(super) const TABLES: &str = "
@@ -153,7 +154,7 @@ impl Condition {
     pub(crate) fn of(conn: &Connection, filter: &Filter) -> Result<Self> {
         filter.check()?;
         let mut condition = Self { text: String::new(), values: Vec::new() };
-        condition.add(&all(conn)?, filter)?;
+        condition.add(conn, &all(conn)?, filter)?;
         Ok(condition)
     }
 
@@ -163,15 +164,25 @@ impl Condition {
     }
 
     /// Every condition is true or false, never null.
-    fn add(&mut self, fields: &[(i64, String)], filter: &Filter) -> Result<()> {
+    fn add(&mut self, conn: &Connection, fields: &[(i64, String)], filter: &Filter) -> Result<()> {
         match filter {
             Filter::Kind(name) => {
-                self.bind("ifnull(kind = (SELECT id FROM kinds WHERE name = ?), 0)", Sql::Text(name.clone()));
+                match names::kind_by_name(conn, name)? {
+                    Some(kind) => self.bind("kind = ?", Sql::Integer(kind)),
+                    // It may come to be while the condition is kept.
+                    None => self.bind(
+                        "ifnull(kind = (SELECT id FROM kinds WHERE name = ?), 0)",
+                        Sql::Text(name.clone()),
+                    ),
+                }
             }
-            Filter::Author(name) => {
-                let text = "ifnull(author = (SELECT id FROM principals WHERE name = ?), 0)";
-                self.bind(text, Sql::Text(name.clone()));
-            }
+            Filter::Author(name) => match PrincipalName::by_name(conn, name)? {
+                Some(known) => self.bind("ifnull(author = ?, 0)", Sql::Integer(known.id)),
+                None => {
+                    let text = "ifnull(author = (SELECT id FROM principals WHERE name = ?), 0)";
+                    self.bind(text, Sql::Text(name.clone()));
+                }
+            },
             Filter::Created(Span { from, before }) => {
                 self.bind("(created_at >= ?", Sql::Integer(from.unwrap_or(i64::MIN)));
                 match before {
@@ -186,17 +197,24 @@ impl Condition {
                 };
                 self.field(*field, test);
             }
-            Filter::All(parts) => self.join(fields, parts, " AND ", "1")?,
-            Filter::Any(parts) => self.join(fields, parts, " OR ", "0")?,
+            Filter::All(parts) => self.join(conn, fields, parts, " AND ", "1")?,
+            Filter::Any(parts) => self.join(conn, fields, parts, " OR ", "0")?,
             Filter::Not(part) => {
                 self.text.push_str("NOT ");
-                self.join(fields, std::slice::from_ref(part), "", "")?;
+                self.join(conn, fields, std::slice::from_ref(part), "", "")?;
             }
         }
         Ok(())
     }
 
-    fn join(&mut self, fields: &[(i64, String)], parts: &[Filter], by: &str, none: &str) -> Result<()> {
+    fn join(
+        &mut self,
+        conn: &Connection,
+        fields: &[(i64, String)],
+        parts: &[Filter],
+        by: &str,
+        none: &str,
+    ) -> Result<()> {
         self.text.push('(');
         if parts.is_empty() {
             self.text.push_str(none);
@@ -205,7 +223,7 @@ impl Condition {
             if i > 0 {
                 self.text.push_str(by);
             }
-            self.add(fields, part)?;
+            self.add(conn, fields, part)?;
         }
         self.text.push(')');
         Ok(())

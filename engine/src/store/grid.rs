@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::{Error, Result};
 use crate::outcome::{Sums, grid};
@@ -19,6 +19,7 @@ use super::identity::meta;
 use super::ledger::Source;
 use super::lots;
 use super::memories::{self, decode};
+use super::names;
 use super::sum::RowSum;
 
 /// A namespace with more cells than this gets a grid.
@@ -49,11 +50,7 @@ pub(super) struct Grid {
 
 /// The grid of a namespace; `None` while it has none.
 pub(super) fn of_namespace(conn: &Connection, namespace: i64) -> Result<Option<Grid>> {
-    let width: Option<f64> = conn
-        .prepare_cached("SELECT grid FROM namespaces WHERE id = ?1")
-        .and_then(|mut s| s.query_row([namespace], |r| r.get(0)).optional())
-        .map_err(sql)?
-        .flatten();
+    let width = names::with_grid(conn, namespace)?.and_then(|(_, width)| width);
     width.map(|width| Ok(Grid { width, metric: compared_by(conn)? })).transpose()
 }
 
@@ -128,9 +125,7 @@ pub(super) fn merge_if_due(tx: &mut Tx<'_>, namespace: i64) -> Result<bool> {
     let held = cells::all(tx.conn, Some(namespace))?;
     let metric = compared_by(tx.conn)?;
     let width = choose_width(tx.conn, namespace, metric, &held)?;
-    tx.conn
-        .execute("UPDATE namespaces SET grid = ?2 WHERE id = ?1", params![namespace, width])
-        .map_err(sql)?;
+    names::set_grid(tx, namespace, width)?;
     let grid = Grid { width, metric };
     // By memory and grid cell, the smallest hash first.
     let mut together: BTreeMap<(i64, i64), BTreeMap<Vec<u8>, CellRow>> = BTreeMap::new();

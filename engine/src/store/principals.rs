@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
@@ -11,7 +11,7 @@ use crate::outcome::{Agreement, Credit, Group};
 
 use super::changes::Op;
 use super::db::{Tx, sql};
-use super::names::intern_principal;
+use super::names::{PrincipalName, intern_principal};
 use super::reports::Row;
 use super::sum::RowSum;
 
@@ -61,26 +61,22 @@ pub(crate) fn register(tx: &mut Tx<'_>, name: &str) -> Result<String> {
     getrandom::fill(secret.as_flattened_mut()).map_err(Error::internal)?;
     let [first, second] = secret.map(u128::from_be_bytes);
     let token = format!("{first:032x}{second:032x}");
-    let id = intern_principal(tx, name)?;
-    tx.conn
-        .execute(
-            "UPDATE principals SET registered_at = ?2, token_hash = ?3 WHERE id = ?1",
-            params![id, tx.now, hash(&token)],
-        )
-        .map_err(sql)?;
-    tx.change(Op::TrustChanged, 0, id)?;
+    let mut known = intern_principal(tx, name)?;
+    (known.registered_at, known.token_hash) = (Some(tx.now), Some(hash(&token)));
+    known.store(tx)?;
+    tx.change(Op::TrustChanged, 0, known.id)?;
     Ok(token)
 }
 
 /// Takes a principal's registration away. Returns whether it was registered.
 pub(crate) fn revoke(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
-    let Some((id, Some(_))) = load(tx.conn, name)? else {
+    let Some(mut known) = PrincipalName::by_name(tx.conn, name)?.filter(|one| one.token_hash.is_some())
+    else {
         return Ok(false);
     };
-    tx.conn
-        .execute("UPDATE principals SET registered_at = NULL, token_hash = NULL WHERE id = ?1", [id])
-        .map_err(sql)?;
-    tx.change(Op::TrustChanged, 0, id)?;
+    (known.registered_at, known.token_hash) = (None, None);
+    known.store(tx)?;
+    tx.change(Op::TrustChanged, 0, known.id)?;
     Ok(true)
 }
 
@@ -89,19 +85,12 @@ pub(crate) fn standing(conn: &Connection, name: Option<&str>, token: Option<&str
     let Some(name) = name else {
         return Ok(Standing::Owner);
     };
-    let known = load(conn, name)?.and_then(|(_, hash)| hash);
+    let known = PrincipalName::by_name(conn, name)?.and_then(|known| known.token_hash);
     match (known, token) {
         (None, None) => Ok(Standing::Unregistered),
         (Some(known), Some(token)) if same(&known, &hash(token)) => Ok(Standing::Registered),
         _ => Err(Error::BadToken { name: name.to_owned() }),
     }
-}
-
-/// The number and the token's hash of a principal.
-fn load(conn: &Connection, name: &str) -> Result<Option<(i64, Option<Vec<u8>>)>> {
-    conn.prepare_cached("SELECT id, token_hash FROM principals WHERE name = ?1")
-        .and_then(|mut s| s.query_row([name], |r| Ok((r.get(0)?, r.get(1)?))).optional())
-        .map_err(sql)
 }
 
 fn hash(token: &str) -> Vec<u8> {
@@ -117,31 +106,30 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 pub(crate) fn all(conn: &Connection) -> Result<Vec<PrincipalRow>> {
     let agreements = agreements(conn)?;
     let mut statement = conn
-        .prepare(
-            "SELECT p.id, p.name, p.registered_at, ifnull(r.n, 0) FROM principals p LEFT JOIN
-               (SELECT reporter, count(*) AS n FROM reports WHERE reporter IS NOT NULL GROUP BY reporter) r
-               ON r.reporter = p.id
-             WHERE p.registered_at IS NOT NULL OR r.n > 0 ORDER BY p.name",
-        )
+        .prepare("SELECT reporter, count(*) FROM reports WHERE reporter IS NOT NULL GROUP BY reporter")
         .map_err(sql)?;
-    let rows = statement
-        .query_map([], |r| {
-            let registered_at: Option<Timestamp> = r.get(2)?;
-            let group = if registered_at.is_some() { Group(r.get(0)?) } else { Group::POOL };
-            let agreement = agreements.get(&group).copied().unwrap_or_default();
-            Ok(PrincipalRow { name: r.get(1)?, registered_at, reports: r.get(3)?, group, agreement })
-        })
-        .map_err(sql)?;
-    rows.map(|row| row.map_err(sql)).collect()
+    let counted = statement.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?))).map_err(sql)?;
+    let reports: BTreeMap<i64, i64> = counted.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    let mut all = PrincipalName::all(conn, "1")?;
+    all.retain(|one| one.registered_at.is_some() || reports.contains_key(&one.id));
+    let row = |one: PrincipalName| {
+        let group = if one.registered_at.is_some() { Group(one.id) } else { Group::POOL };
+        PrincipalRow {
+            registered_at: one.registered_at,
+            reports: reports.get(&one.id).copied().unwrap_or(0),
+            group,
+            agreement: agreements.get(&group).copied().unwrap_or_default(),
+            name: one.name,
+        }
+    };
+    Ok(all.into_iter().map(row).collect())
 }
 
 /// Mean of the posterior of how far the word of a principal agrees with the owner's, in `0..=1`.
 pub(crate) fn reliability(conn: &Connection, principal: i64) -> Result<f64> {
-    let registered: Option<bool> = conn
-        .prepare_cached("SELECT registered_at IS NOT NULL FROM principals WHERE id = ?1")
-        .and_then(|mut s| s.query_row([principal], |r| r.get(0)).optional())
-        .map_err(sql)?;
-    let group = if registered == Some(true) { Group(principal) } else { Group::POOL };
+    let known = PrincipalName::by_id(conn, principal)?;
+    let registered = known.is_some_and(|known| known.registered_at.is_some());
+    let group = if registered { Group(principal) } else { Group::POOL };
     let (a, b) = agreements(conn)?.get(&group).copied().unwrap_or_default().posterior(group);
     Ok(a / (a + b))
 }
@@ -150,10 +138,8 @@ pub(crate) fn reliability(conn: &Connection, principal: i64) -> Result<f64> {
 /// all.
 pub(crate) fn weights(conn: &Connection) -> Result<BTreeMap<Group, f64>> {
     let agreements = agreements(conn)?;
-    let mut statement =
-        conn.prepare_cached("SELECT id FROM principals WHERE registered_at IS NOT NULL").map_err(sql)?;
-    let rows = statement.query_map([], |r| r.get(0).map(Group)).map_err(sql)?;
-    let mut groups: Vec<Group> = rows.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    let registered = PrincipalName::all(conn, "registered_at IS NOT NULL")?;
+    let mut groups: Vec<Group> = registered.iter().map(|one| Group(one.id)).collect();
     groups.push(Group::POOL);
     let weight = |group: &Group| agreements.get(group).copied().unwrap_or_default().weight(*group);
     let mut weights: BTreeMap<Group, f64> = groups.iter().map(|group| (*group, weight(group))).collect();

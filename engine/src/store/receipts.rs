@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
 use crate::notice;
+use crate::waits;
 
 use super::connect::write_ahead;
 use super::db::{sql, truncate_log, vacuum};
@@ -94,14 +95,14 @@ impl Receipts {
 
     /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
     pub(crate) fn issue(&self, slip: Slip) {
-        self.waiting.lock().insert(slip.id, Arc::new(slip));
+        waits::lock(&self.waiting).insert(slip.id, Arc::new(slip));
     }
 
     /// Drops a receipt that was reported on: the main database has a copy.
     pub(crate) fn drop_reported(&self, id: ReceiptId) {
         // One that was not written yet never has to be.
-        if self.waiting.lock().remove(&id).is_none() {
-            self.done.lock().push(id);
+        if waits::lock(&self.waiting).remove(&id).is_none() {
+            waits::lock(&self.done).push(id);
         }
     }
 
@@ -111,13 +112,13 @@ impl Receipts {
         let Some(held) = &mut *guard else {
             return Ok(());
         };
-        let batch: Vec<Arc<Slip>> = self.waiting.lock().values().cloned().collect();
-        let done = std::mem::take(&mut *self.done.lock());
+        let batch: Vec<Arc<Slip>> = waits::lock(&self.waiting).values().cloned().collect();
+        let done = std::mem::take(&mut *waits::lock(&self.done));
         if batch.is_empty() && done.is_empty() {
             return Ok(());
         }
         self.with_conn(held, |held| Self::write(held, &batch, &done, now))?;
-        let mut waiting = self.waiting.lock();
+        let mut waiting = waits::lock(&self.waiting);
         for slip in &batch {
             waiting.remove(&slip.id);
         }
@@ -171,7 +172,7 @@ impl Receipts {
             vectors.iter().any(same) || text.is_some_and(speaks)
         };
         let mut guard = self.conn.lock();
-        self.waiting.lock().retain(|_, slip| !goes(&slip.vector, slip.text.as_deref()));
+        waits::lock(&self.waiting).retain(|_, slip| !goes(&slip.vector, slip.text.as_deref()));
         let Some(held) = &mut *guard else {
             return Ok(());
         };
@@ -223,7 +224,7 @@ impl Receipts {
 
     /// The receipt with this id, written or not.
     pub(crate) fn find(&self, id: ReceiptId) -> Result<Option<Slip>> {
-        if let Some(slip) = self.waiting.lock().get(&id) {
+        if let Some(slip) = waits::lock(&self.waiting).get(&id) {
             return Ok(Some(Slip::clone(slip)));
         }
         let mut guard = self.conn.lock();

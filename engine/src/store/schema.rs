@@ -164,6 +164,7 @@ const STEPS: &[&[&str]] = &[&[
         super::fields::TABLES,
     super::chain::COLUMN,
     super::salts::COLUMN,
+    super::names::COLUMNS,
     // What happens to every memory is in no index.
     super::audit::INDEXES,
     super::guard::TABLE,
@@ -187,6 +188,9 @@ pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
     }
     if from == 2 {
         super::chain::adopt(conn)?;
+    }
+    if from < 3 {
+        super::names::adopt(conn)?;
     }
     conn.pragma_update(None, "user_version", VERSION)
 }
