@@ -1,6 +1,8 @@
 //! Files and folders that appear whole under their names, or not at all.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ impl Draft {
         let Some(name) = target.file_name() else {
             return Err(Error::invalid("path", format!("{} ends in no name", target.display())));
         };
-        let mut start = std::ffi::OsString::from(".");
+        let mut start = OsString::from(".");
         start.push(name);
         start.push(".");
         let folder = folder_of(target);
@@ -41,21 +43,26 @@ impl Draft {
     }
 }
 
-/// Removes drafts of processes that are gone. What cannot be removed stays.
-fn remove_abandoned(folder: &Path, start: &std::ffi::OsStr, ending: &str) {
+/// Removes drafts of processes that are gone, and what SQLite had put beside them. What cannot be removed stays.
+fn remove_abandoned(folder: &Path, start: &OsStr, ending: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
+    let length = start.len() + 32 + 1 + ending.len();
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let bytes = name.as_encoded_bytes();
-        let unique = bytes
-            .strip_prefix(start.as_encoded_bytes())
-            .and_then(|rest| rest.strip_suffix(ending.as_bytes())?.strip_suffix(b"."));
-        if !unique.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit)) {
+        let Some(draft) = name.to_str().and_then(|name| name.get(..length)) else { continue };
+        let unique = draft
+            .strip_prefix(&*start.to_string_lossy())
+            .and_then(|rest| rest.strip_suffix(ending)?.strip_suffix('.'));
+        if !unique.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
             continue;
         }
-        let path = entry.path();
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let (path, draft) = (entry.path(), folder.join(draft));
+        match File::open(&draft) {
+            Ok(file) if file.try_lock().is_err() => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => {}
+            _ => {
+                let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            }
         }
     }
 }
@@ -114,7 +121,7 @@ fn name_new(temporary: &Path, file: &Path) -> Result<()> {
     match fs::hard_link(temporary, file) {
         Ok(()) => Ok(()),
         // Some file systems know no hard links.
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists && !file.exists() => {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !file.exists() => {
             fs::rename(temporary, file).map_err(Error::io("rename", temporary))
         }
         Err(error) => Err(Error::io("create", file)(error)),
@@ -131,7 +138,7 @@ pub(crate) fn folder<T>(folder: &Path, make: impl FnOnce(&Path) -> Result<T>) ->
                 return Err(Error::invalid("directory", why));
             }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("open", folder)(error)),
     }
     let parent = folder_of(folder);
