@@ -25,6 +25,11 @@ const BETWEEN: usize = 10;
 const PHASES: [&str; 9] =
     ["open", "write", "report", "seal", "merge", "checkpoint", "compact", "backup", "export"];
 
+/// The first of them that is upkeep.
+const FIRST_UPKEEP: usize = 3;
+/// For how long some upkeep is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Where a child says what it is at: a file, so that it outlives the kill, written without waiting.
 struct Phase(File);
 
@@ -109,11 +114,21 @@ fn besiege(part: &str, writers: u64, kills: u64, seed: u64) -> BTreeMap<&'static
             for child in &mut children {
                 assert_eq!(child.hear().as_deref(), Some("open"), "seed {seed}: a child opens the store");
             }
-            std::thread::sleep(Duration::from_micros(rng.u64(200..50_000)));
             // The others go on for a while without the first one.
             let mut told: Vec<Option<u64>> = vec![None; children.len()];
             let mut order: Vec<usize> = (0..children.len()).collect();
             rng.shuffle(&mut order);
+            if rng.bool() {
+                std::thread::sleep(Duration::from_micros(rng.u64(200..50_000)));
+            } else {
+                // Upkeep may be rare in so short a time, on a busy machine above all: it is waited for.
+                let aim = PHASES[rng.usize(FIRST_UPKEEP..PHASES.len())];
+                let end = Instant::now() + PATIENCE;
+                while Phase::left_in(&place.store(), order[0] as u64) != aim && Instant::now() < end {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                std::thread::sleep(Duration::from_micros(rng.u64(..3_000)));
+            }
             let mut left: Vec<Option<child::Running>> = children.into_iter().map(Some).collect();
             for w in order {
                 let said = left[w].take().unwrap().kill();

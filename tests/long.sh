@@ -30,7 +30,7 @@ kill 4000
 power 10000
 faults 500
 corruption 20000
-sweep 20000
+sweep 5000
 crowd 60
 '
 
