@@ -176,13 +176,14 @@ impl Condition {
                     ),
                 }
             }
-            Filter::Author(name) => match PrincipalName::by_name(conn, name)? {
-                Some(known) => self.bind("ifnull(author = ?, 0)", Sql::Integer(known.id)),
-                None => {
+            Filter::Author(name) => {
+                if let Some(known) = PrincipalName::by_name(conn, name)? {
+                    self.bind("ifnull(author = ?, 0)", Sql::Integer(known.id));
+                } else {
                     let text = "ifnull(author = (SELECT id FROM principals WHERE name = ?), 0)";
                     self.bind(text, Sql::Text(name.clone()));
                 }
-            },
+            }
             Filter::Created(Span { from, before }) => {
                 self.bind("(created_at >= ?", Sql::Integer(from.unwrap_or(i64::MIN)));
                 match before {
