@@ -379,7 +379,7 @@ fn distinct(golden: &Golden) -> Vec<Damage> {
                     cases.push(Damage::Stretch { file, from, to, way });
                 }
             }
-            cases.extend([from, (from + to) / 2, to - 1].map(|to| Damage::Cut { file, to }));
+            cases.extend([from, from.midpoint(to), to - 1].map(|to| Damage::Cut { file, to }));
             at = to;
         }
     }

@@ -135,6 +135,51 @@ fn read(store: &Store, log: &mut Log, seed: u64, whose: u64) {
     }
 }
 
+/// What the children have on file, in words, once it is found to be as promised.
+fn account(store: &Path, name: &str, kills: bool, stalls: &Stalls) -> Vec<String> {
+    let mut told = Vec::new();
+    for (what, numbers) in [("writers", 0..WRITERS), ("readers", WRITERS..WRITERS + READERS)] {
+        let logs: Vec<_> = numbers.map(|n| Log::read(store, n)).collect();
+        let sum = |i: usize| logs.iter().map(|log| log[i]).sum::<u64>();
+        let most = |i: usize| logs.iter().map(|log| log[i]).max().unwrap();
+        let at_most = |share: f64| {
+            let (mut seen, all) = (0, sum(1) as f64);
+            let bin = (0..BINS).find(|bin| {
+                seen += sum(HEAD + bin);
+                seen as f64 >= share * all
+            });
+            (1_u64 << bin.unwrap_or(0)) as f64 / 1000.0
+        };
+        let millis = |i: usize| most(i) as f64 / 1000.0;
+        told.push(format!(
+            "{what}: {} calls, {} errors, half within {} ms, 99 in 100 within {} ms, the longest {} ms; waits for \
+             locks of their own process at most {} ms, for the right to write {} ms, longest transaction {} ms",
+            sum(1),
+            sum(3),
+            at_most(0.5),
+            at_most(0.99),
+            millis(2),
+            millis(4),
+            millis(5),
+            millis(6),
+        ));
+        assert_eq!(sum(3), 0, "{name}: {what}");
+        assert!(sum(1) > 0, "{what} were at work");
+        let within = |wait: u64, bound: Duration| u128::from(wait) < stalls.allow(bound).as_micros();
+        // A thread that holds a lock may be put aside by the machine, and whoever waits is with it.
+        assert!(within(most(4), Duration::from_millis(5)), "{name}: {told:?}");
+        if kills {
+            // A dead process holds nobody up.
+            assert!(within(most(2), Duration::from_secs(1)), "{name}: {told:?}");
+        } else {
+            // For the other's transaction, and the next look at whether it is over: SQLite looks ever more seldom.
+            let bound = Duration::from_micros(2 * most(6)) + Duration::from_millis(100);
+            assert!(within(most(5), bound), "{name}: {told:?}");
+        }
+    }
+    told
+}
+
 /// A crowd at work for some time. With `kills`, one of them is killed every so often, and begins anew.
 fn crowd(name: &str, kills: bool) {
     let seconds = history::size(SECONDS);
@@ -202,51 +247,7 @@ fn crowd(name: &str, kills: bool) {
         check(&store, w, &mut twins, &mut known);
     }
     assert_sound(&store);
-    let mut told = Vec::new();
-    for (what, numbers) in [("writers", 0..WRITERS), ("readers", WRITERS..WRITERS + READERS)] {
-        let logs: Vec<_> = numbers.map(|n| Log::read(&place.store(), n)).collect();
-        let sum = |i: usize| logs.iter().map(|log| log[i]).sum::<u64>();
-        let most = |i: usize| logs.iter().map(|log| log[i]).max().unwrap();
-        let longest = most(2);
-        let at_most = |share: f64| {
-            let (mut seen, all) = (0, sum(1) as f64);
-            let bin = (0..BINS).find(|bin| {
-                seen += sum(HEAD + bin);
-                seen as f64 >= share * all
-            });
-            (1_u64 << bin.unwrap_or(0)) as f64 / 1000.0
-        };
-        told.push(format!(
-            "{what}: {} calls, {} errors, half within {} ms, 99 in 100 within {} ms, the longest {} ms; waits for \
-             locks of their own process at most {} ms, for the right to write {} ms, longest transaction {} ms",
-            sum(1),
-            sum(3),
-            at_most(0.5),
-            at_most(0.99),
-            longest as f64 / 1000.0,
-            most(4) as f64 / 1000.0,
-            most(5) as f64 / 1000.0,
-            most(6) as f64 / 1000.0,
-        ));
-        let within = |wait: u64, bound: Duration| u128::from(wait) < stalls.allow(bound).as_micros();
-        // A thread that holds a lock may be put aside by the machine, and whoever waits is with it.
-        assert!(within(most(4), Duration::from_millis(5)), "{name}, seed {seed}: {told:?}");
-        if !kills {
-            // For the other's transaction, and the next look at whether it is over: SQLite looks ever more seldom.
-            let bound = Duration::from_micros(2 * most(6)) + Duration::from_millis(100);
-            assert!(within(most(5), bound), "{name}, seed {seed}: {told:?}");
-        }
-        assert_eq!(sum(3), 0, "{name}, seed {seed}: {what}");
-        assert!(sum(1) > 0, "{what} were at work");
-        if kills {
-            // A dead process holds nobody up.
-            let bound = stalls.allow(Duration::from_secs(1));
-            assert!(
-                u128::from(longest) < bound.as_micros(),
-                "{name}, seed {seed}: a call of the {what} took {longest} us"
-            );
-        }
-    }
+    let told = account(&place.store(), &format!("{name}, seed {seed}"), kills, &stalls);
     let seals = wisen_tests::segment_files(&place.store()).len();
     println!(
         "{name}: {WRITERS} writers and {READERS} readers for {seconds} s, {killed} kills, 0 lost; {}",

@@ -72,6 +72,9 @@ fn a_flipped_bit_in_a_row_is_noticed() {
     }
 }
 
+/// A question to a store, and its name.
+type Ask<'a> = (&'a str, &'a dyn Fn(&Store) -> wisen::Result<String>);
+
 /// A flipped bit in the name of a namespace, a kind or a principal, wherever the file has it: nothing is answered under
 /// another name, and verify names it.
 #[test]
@@ -88,7 +91,6 @@ fn a_flipped_bit_in_a_name_is_noticed() {
     drop(store);
     let file = place.store().join("memory.db");
     let whole = fs::read(&file).unwrap();
-    type Ask<'a> = (&'a str, &'a dyn Fn(&Store) -> wisen::Result<String>);
     let asks: [Ask<'_>; 6] = [
         ("get", &|store| {
             let record = store.get(id)?.unwrap();

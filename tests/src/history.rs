@@ -54,6 +54,9 @@ pub const UPKEEP: &[Upkeep] = &[
     ("backup", |store| store.backup(beside(store.path(), "backup"), true).map(drop)),
     ("export", |store| store.export(beside(store.path(), "export"), true).map(drop)),
 ];
+/// What makes a store of a copy.
+type Revive = fn(&Path, &Path) -> Result<()>;
+
 /// The first so many are as frequent as they are in use: three times in four.
 const FREQUENT: usize = 2;
 
@@ -70,7 +73,7 @@ pub fn beside(store: &Path, kind: &str) -> PathBuf {
 /// Fails unless the backup and the export beside a store, if there are any, are whole, and no half one lies there, once
 /// both were written again.
 pub fn check_copies(store: &Store) -> Result<()> {
-    let copies: [(&str, fn(&Path, &Path) -> Result<()>); 2] =
+    let copies: [(&str, Revive); 2] =
         [("backup", |file, to| Store::restore(file, to)), ("export", |file, to| Store::import(file, to))];
     for (kind, revive) in copies {
         let (file, revived) = (beside(store.path(), kind), beside(store.path(), "revived"));
