@@ -62,6 +62,52 @@ fn graphs_learn_as_well_as_scans() {
     assert!((exact - graphs).abs() <= 0.01, "{exact} {graphs}");
 }
 
+/// Remembers, seals by graphs alone, and asks for every vector by itself, at the default width: what comes first is it,
+/// or another owner of the same vector.
+fn all_found(metric: Metric, rows: &[Vec<f32>], options: Options) {
+    let place = Place::new();
+    let store = place.open(options.metric(metric).scan_below(0));
+    for part in rows.chunks(1000) {
+        wisen_tests::fill(&store, part);
+    }
+    store.seal().unwrap();
+    let verified = store.verify().unwrap();
+    assert_eq!((verified.unreachable, verified.sealed as usize), (0, rows.len()));
+    // What a 32-bit inner product can tell from 1.
+    let best = if metric == Metric::L2 { 0.0 } else { 1.0 - 2.4e-7 };
+    let is_lost = |row: &&Vec<f32>| {
+        let recall = store.recall(&Query::new(row.as_slice()).k(1).receipt(false)).unwrap();
+        recall.hits[0].similarity < best
+    };
+    let lost = rows.iter().filter(is_lost).count();
+    assert_eq!(lost, 0, "{metric:?}: {lost} of {} do not find themselves", rows.len());
+}
+
+/// Without clusters, many dimensions have hubs that searches end at: nothing may hide behind them.
+#[test]
+fn every_scattered_vector_finds_itself() {
+    let mut random = fastrand::Rng::with_seed(3);
+    // About normal.
+    let mut number = || (0..6).map(|_| random.f32()).sum::<f32>() - 3.0;
+    let rows: Vec<Vec<f32>> = (0..3000).map(|_| (0..384).map(|_| number()).collect()).collect();
+    all_found(Metric::L2, &rows, Options::new(384));
+}
+
+/// As agents remember: near-duplicates one after another, some of them exact, sealed on the way.
+#[test]
+fn every_vector_of_bursts_finds_itself() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let centres = vectors(5, 200, 32);
+    let mut near = |i: usize| -> Vec<f32> {
+        let spread = if i.is_multiple_of(10) { 0.0 } else { 0.01 };
+        centres[i / 60].iter().map(|x| x + spread * (random.f32() - 0.5)).collect()
+    };
+    let rows: Vec<Vec<f32>> = (0..12_000).map(&mut near).collect();
+    for metric in [Metric::L2, Metric::Cosine] {
+        all_found(metric, &rows, Options::new(32));
+    }
+}
+
 #[test]
 fn child() {
     let Some(part) = child::part() else { return };

@@ -95,6 +95,7 @@ never_shown rules never_keeps_memories_out_of_every_recall
 musts_stay_away rules must_rules_come_with_the_recall
 preferences_rule rules prefer_and_avoid_shift_by_a_bounded_amount
 denials_forgotten rules denials_are_written_down
+missed_stay_missed recall every_scattered_vector_finds_itself
 conflicts_pass rules conflicts_are_refused_and_force_is_logged
 '
 

@@ -1,7 +1,7 @@
 """Wisen and other vector indexes on one data set, in one process: recall against queries a second.
 
     python peers.py [DIR ...] [--dim N] [--metric cosine|l2] [--engines a,b,...] [--rounds N]
-                    [--clock cpu|wall] [--csv FILE] [--svg FILE] [--also NAME=FOLDER ...]
+                    [--reports N] [--clock cpu|wall] [--csv FILE] [--svg FILE] [--also NAME=FOLDER ...]
 
 DIR holds base.f32, query.f32 and, if known, gt.i32 (rows of little-endian numbers, no header; each
 row of gt.i32 has the exact neighbours of a query, nearest first, ten or more). Without DIR the
@@ -16,7 +16,10 @@ Method:
 - Queries are asked one at a time by one thread, through each project's own Python package, with the
   call its users make. For Wisen that is `store.recall(vector, k=10, receipt=False, width=W)` on a
   store on disk; the clock includes reading the ids off its hits. "wisen full" also issues receipts
-  and loads contents.
+  and loads contents. "wisen full, N reports" does so on a store that has been told as many outcomes: each on a
+  memory, in a situation about half its length away from it, 7 in 10 a success. Its recalls then search what was
+  experienced too and rank by both, so its ten best are not the ten most similar: it is asked at the widths of
+  "wisen", and what is printed as its recall is the share of the most similar that are still among its hits.
 - The even queries choose each engine's width: the smallest that reaches the recall asked for on
   them. What is printed was measured on the odd queries only: recall and speed at that width.
 - Passes over the odd queries are interleaved: each round asks every engine once, at every width,
@@ -86,6 +89,8 @@ class Engine:
     at: Callable[[int], Ask]
     note: str = "in memory only"
     narrowest: int = K
+    # The engine whose widths it is asked at; empty: it has its own.
+    widths_of: str = ""
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)
     targets: dict[float, tuple[int, float, float, float]] = field(default_factory=dict)
 
@@ -224,59 +229,81 @@ def vsag_(data: Data) -> Engine:
     return Engine(metadata.version("pyvsag"), build, at)
 
 
-def wisen_engines(data: Data, keep: list[Any], folder: str | None = None) -> tuple[Engine, Engine]:
-    """Recalls that only ask, and full ones, on one store. `folder`: where the package is, if not installed."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "wisen"]:
-        del sys.modules[name]
+def wisen_engines(
+    data: Data, keep: list[Any], reports: int, name: str = "wisen", folder: str | None = None
+) -> dict[str, Engine]:
+    """Recalls that only ask, and full ones, on one store; and full ones on another one that has heard reports.
+    `folder`: where the package is, if not installed."""
+    for module in [module for module in sys.modules if module.split(".")[0] == "wisen"]:
+        del sys.modules[module]
     if folder:
         sys.path.insert(0, folder)
     wisen = importlib.import_module("wisen")
     if folder:
         sys.path.remove(folder)
-    where = tempfile.TemporaryDirectory()
     n, dim = data.base.shape
-    # It is sealed once, when all is there, as the peers are built once.
-    store = wisen.open(
-        os.path.join(where.name, "store"), dim, metric=data.metric, threads=BUILD_THREADS, seal_at=n + 1
-    )
-    row_of: dict[int, int] = {}
-
-    def remember() -> None:
-        step = 10_000
-        for at in range(0, n, step):
-            rows = range(at, min(at + step, n))
-            ids = store.remember_many([f"memory {row}" for row in rows], data.base[at : at + step])
-            row_of.update(zip(ids, rows, strict=True))
-
-    stored = timed(remember)
-    build = timed(store.seal)
-    keep.append((store, where))
-    recall = store.recall
-
-    def at(width: int) -> Ask:
-        return lambda q: [hit.id for hit in recall(q, k=K, receipt=False, width=width)]
-
-    def full(width: int) -> Ask:
-        return lambda q: [hit.id for hit in recall(q, k=K, receipt=True, content=True, width=width)]
-
-    def rows(ask: Callable[[int], Ask]) -> Callable[[int], Ask]:
-        # Ids are numbered from 1 in a new store, in order: looked up outside the clock, see `shares`.
-        def bound(width: int) -> Ask:
-            inner = ask(width)
-            inner.row_of = row_of  # type: ignore[attr-defined]
-            return inner
-
-        return bound
-
-    note = f"on disk, durability normal; storing {n} memories took {stored[0]:.1f} s"
     version = metadata.version("wisen") if not folder else folder
-    # As narrow as k, a search ends within the error of its codes and is made again, wider: recall then
-    # is that of a width of 40.
-    narrowest = K + 2
-    return (
-        Engine(version, build, rows(at), note, narrowest),
-        Engine(version, build, rows(full), note, narrowest),
-    )
+
+    def fill() -> tuple[Any, dict[int, int], tuple[float, float], tuple[float, float]]:
+        where = tempfile.TemporaryDirectory()
+        # It is sealed once, when all is there, as the peers are built once.
+        store = wisen.open(
+            os.path.join(where.name, "store"), dim, metric=data.metric, threads=BUILD_THREADS, seal_at=n + 1
+        )
+        keep.append((store, where))
+        row_of: dict[int, int] = {}
+
+        def remember() -> None:
+            step = 10_000
+            for at in range(0, n, step):
+                rows = range(at, min(at + step, n))
+                ids = store.remember_many([f"memory {row}" for row in rows], data.base[at : at + step])
+                row_of.update(zip(ids, rows, strict=True))
+
+        stored = timed(remember)
+        return store, row_of, stored, timed(store.seal)
+
+    def engine(filled: Any, note: str, **how: bool) -> Engine:
+        store, row_of, _, build = filled
+        recall = store.recall
+
+        def at(width: int) -> Ask:
+            ask = lambda q: [hit.id for hit in recall(q, k=K, width=width, **how)]  # noqa: E731
+            # Ids become rows outside the clock, see `shares`.
+            ask.row_of = row_of  # type: ignore[attr-defined]
+            return ask
+
+        # As narrow as k, a search ends within the error of its codes and is made again, wider: recall then
+        # is that of a width of 40.
+        return Engine(version, build, at, note, K + 2)
+
+    filled = fill()
+    note = f"on disk, durability normal; storing {n} memories took {filled[2][0]:.1f} s"
+    full = {"receipt": True, "content": True}
+    engines = {name: engine(filled, note, receipt=False), f"{name} full": engine(filled, note, **full)}
+    if reports:
+        filled = fill()
+        took = timed(lambda: report(filled[0], filled[1], data, reports))
+        engines[f"{name} full, {reports:,} reports"] = told = engine(
+            filled, f"{note}; reporting and sealing took {took[0]:.1f} s", **full
+        )
+        told.widths_of = name
+    return engines
+
+
+def report(store: Any, row_of: dict[int, int], data: Data, reports: int) -> None:
+    """Reports on memories drawn at random, each made near the memory; sealed in the end."""
+    random = np.random.default_rng(5)
+    ids = np.array(list(row_of))
+    rows = np.array(list(row_of.values()))
+    for at in range(0, reports, 2000):
+        which = random.integers(0, len(ids), min(2000, reports - at))
+        near = data.base[rows[which]]
+        noise = random.standard_normal(near.shape)
+        lengths = np.linalg.norm(near, axis=1, keepdims=True) / np.linalg.norm(noise, axis=1, keepdims=True)
+        near = (near + 0.5 * noise * lengths).astype(np.float32)
+        store.report_many(ids[which].tolist(), (random.random(len(which)) < 0.7).tolist(), situation=list(near))
+    store.seal()
 
 
 ENGINES: dict[str, Callable[[Data], Engine]] = {
@@ -502,7 +529,7 @@ def measure(data: Data, engines: dict[str, Engine], rounds: int, clock: Callable
     jobs, places = [], []
     for name, e in engines.items():
         for target in TARGETS:
-            width = smallest_width(e, target, choosing, exact_choosing)
+            width = smallest_width(engines.get(e.widths_of, e), target, choosing, exact_choosing)
             if width is not None:
                 jobs.append((name, e, width))
                 places.append((e, target))
@@ -517,12 +544,12 @@ def measure(data: Data, engines: dict[str, Engine], rounds: int, clock: Callable
         e.curve.append((width, *found))
 
 
-def report(data: Data, engines: dict[str, Engine]) -> None:
+def print_figures(data: Data, engines: dict[str, Engine]) -> None:
     print(f"\n{data.name}, {len(data.queries)} queries; curve: recall@10@queries/s")
     for name, e in engines.items():
-        print(f"{name:14s}", " ".join(f"{recall:.3f}@{qps:.0f}" for _, recall, qps, _ in e.curve))
+        print(f"{name:28s}", " ".join(f"{recall:.3f}@{qps:.0f}" for _, recall, qps, _ in e.curve))
     head = "".join(f"   {f'queries/s at {t:.2f} (width, recall)':>38s}" for t in TARGETS)
-    print(f"\n{'engine':14s} {'build s (cpu)':>14s}{head}")
+    print(f"\n{'engine':28s} {'build s (cpu)':>14s}{head}")
     for name, e in engines.items():
         cells = ""
         for target in TARGETS:
@@ -531,7 +558,7 @@ def report(data: Data, engines: dict[str, Engine]) -> None:
                 cells += f"   {f'{qps:,.0f} ({width}, {recall:.3f})':>38s}"
             else:
                 cells += f"   {'never':>38s}"
-        print(f"{name:14s} {seconds(e):>14s}{cells}")
+        print(f"{name:28s} {seconds(e):>14s}{cells}")
 
 
 def main() -> None:
@@ -543,6 +570,7 @@ def main() -> None:
     parser.add_argument("--metric", choices=("cosine", "l2"), default="cosine")
     parser.add_argument("--engines", help="comma-separated: wisen, " + ", ".join(ENGINES))
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--reports", type=int, default=100_000, help="in the store of full recalls [100000]; 0: none")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     parser.add_argument("--csv", metavar="FILE")
     parser.add_argument("--svg", metavar="FILE", help="a % in it becomes the name of the folder")
@@ -566,7 +594,7 @@ def main() -> None:
     for name in wanted:
         try:
             if name == "wisen":
-                engines["wisen"], engines["wisen full"] = wisen_engines(data, keep)
+                engines.update(wisen_engines(data, keep, args.reports))
             else:
                 engines[name] = ENGINES[name](data)
         except (ImportError, RuntimeError, ValueError, AttributeError) as error:
@@ -575,13 +603,13 @@ def main() -> None:
         print(f"built {name}: {seconds(engines[name])} ({engines[name].note})", flush=True)
     for other in args.also:
         name, _, folder = other.partition("=")
-        engines[name], engines[f"{name} full"] = wisen_engines(data, keep, folder)
+        engines.update(wisen_engines(data, keep, args.reports, name, folder))
         print(f"built {name}: {seconds(engines[name])}", flush=True)
 
     clock = time.process_time if args.clock == "cpu" else time.perf_counter
     for data in sets:
         measure(data, engines, args.rounds, clock)
-        report(data, engines)
+        print_figures(data, engines)
         if args.csv:
             write_csv(args.csv, data, engines, today, args.clock, data is not sets[0])
         if args.svg:

@@ -29,6 +29,9 @@
 //! was stored.
 #![deny(missing_docs)]
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod error;
 mod filter;

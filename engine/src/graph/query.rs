@@ -79,6 +79,8 @@ pub(crate) struct Scratch {
     pub(super) fresh: Box<Fresh>,
     pub(super) centre: CentreScratch,
     pub(super) found: Vec<Found>,
+    /// Nodes to be scanned.
+    pub(super) nodes: Vec<u32>,
     pub(super) candidates: Vec<Candidate>,
     pub(super) least: Vec<f32>,
     pub(super) met: Met,

@@ -116,6 +116,22 @@ pub(super) fn scan<'v, E>(
 ) -> Result<(), E> {
     let nodes =
         nodes.filter(|&n| matches!(accept, Accept::All) || view.owners.of(n).any(|id| accept.accepts(id)));
+    scan_all(view, probe, nodes, want, accept, scratch, effort, out, vector)
+}
+
+/// [`scan`] of nodes that all have an acceptable owner.
+#[allow(clippy::too_many_arguments, reason = "as scan")]
+pub(super) fn scan_all<'v, E>(
+    view: &View<'_>,
+    probe: &Probe,
+    nodes: impl Iterator<Item = u32>,
+    want: usize,
+    accept: Accept<'_>,
+    scratch: &mut Scratch,
+    effort: &mut Effort,
+    out: &mut Vec<Found>,
+    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+) -> Result<(), E> {
     let scored = dispatch(FirstPass {
         view,
         scorer: probe.scorer(view.mean, &mut scratch.centre),

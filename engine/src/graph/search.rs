@@ -5,7 +5,7 @@ use crate::vector::{Kernel, Probe, Scorer, Task, dispatch};
 
 use super::pool::{Entry, Floor};
 use super::query::{Accept, Effort, Found, Scratch, keep};
-use super::scan::scan;
+use super::scan::{scan, scan_all};
 use super::view::{Above, Ground, View};
 use super::walk::{descend, walk};
 
@@ -13,8 +13,15 @@ use super::walk::{descend, walk};
 /// on sentence embeddings), but a scan computes a bound for each and may call the filter for all.
 const SCORED_PER_WIDTH: usize = 10;
 
+/// The same for a walk that is made again because the one before met too little that a filter lets through: it
+/// leads away from where the query is, and what it keeps in order is long.
+const SCORED_PER_WIDTH_AGAIN: usize = 20;
+
 /// How many vectors ahead of the one being compared are fetched.
 const EXACT_AHEAD: usize = 3;
+
+/// How many codes ahead of the one being scored a scan of scattered nodes fetches.
+const CODES_AHEAD: usize = 8;
 
 /// A pool that ends within the error of the codes is widened up to this many times the width asked for.
 const MOST_WIDENING: usize = 32;
@@ -58,6 +65,8 @@ pub(crate) fn search<'v, E>(
     let mut width = width.max(sure.saturating_add(sure / 2)).max(want);
     let floor = scratch.met.floor(width);
     let most = width.saturating_mul(MOST_WIDENING);
+    // What a scan would score.
+    let mut scanned = nodes;
     if let Accept::Only(set) = accept {
         let owners = view.owners.ids.len();
         let allowed = usize::try_from(set.len()).unwrap_or(usize::MAX).min(owners);
@@ -70,8 +79,10 @@ pub(crate) fn search<'v, E>(
             return scan_set(view, probe, want, accept, scratch, effort, out, vector);
         }
         width = widened;
+        scanned = allowed.min(nodes);
     }
-    while view.has_graph() && width.saturating_mul(SCORED_PER_WIDTH) < nodes {
+    let mut per_width = SCORED_PER_WIDTH;
+    while view.has_graph() && width.saturating_mul(per_width) < scanned {
         let scorer = probe.scorer(view.mean, &mut scratch.centre);
         let room = Room { pool: &mut scratch.pool, visited: &mut scratch.visited, fresh: &mut scratch.fresh };
         let (scored, rows) = dispatch(Walk { view, scorer, width, floor, room });
@@ -114,11 +125,12 @@ pub(crate) fn search<'v, E>(
         }
         let short = if enough { 4 } else { (2 * want).div_ceil(seen.accepted.max(1)).clamp(2, 64) };
         width = width.saturating_mul(short);
+        per_width = if enough { SCORED_PER_WIDTH } else { SCORED_PER_WIDTH_AGAIN };
     }
-    scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, vector)
+    scan_set(view, probe, want, accept, scratch, effort, out, vector)
 }
 
-/// Exact scan of the nodes that ids of a set own.
+/// Exact scan of the nodes that acceptable ids own.
 #[allow(clippy::too_many_arguments, reason = "as search")]
 fn scan_set<'v, E>(
     view: &View<'_>,
@@ -134,11 +146,18 @@ fn scan_set<'v, E>(
     match accept {
         Accept::Only(set) if (set.len() as usize) < owners.ids.len() => {
             // Two ids may own one node; each node is to be scanned once.
-            let mut visited = std::mem::take(&mut scratch.visited);
-            visited.reset(view.nodes as usize);
-            let nodes = set.iter().filter_map(|id| owners.node(id)).filter(|&n| visited.insert(n));
-            let result = scan(view, probe, nodes, want, accept, scratch, effort, out, vector);
-            scratch.visited = visited;
+            scratch.visited.reset(view.nodes as usize);
+            let mut nodes = std::mem::take(&mut scratch.nodes);
+            nodes.clear();
+            let mut at = 0;
+            let owned = set.iter().filter_map(|id| owners.node_from(id, &mut at));
+            nodes.extend(owned.filter(|&n| scratch.visited.insert(n)));
+            let ahead = nodes.iter().enumerate().map(|(i, &n)| {
+                nodes.get(i + CODES_AHEAD).iter().for_each(|&&later| view.prefetch_code(later));
+                n
+            });
+            let result = scan_all(view, probe, ahead, want, accept, scratch, effort, out, vector);
+            scratch.nodes = nodes;
             result
         }
         _ => scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, vector),

@@ -81,6 +81,20 @@ impl<'a> Owners<'a> {
     pub(crate) fn node(&self, id: u64) -> Option<u32> {
         self.ids.binary_search(&id).ok().map(|i| self.node_of[i])
     }
+
+    /// The node of an id, for ids that are asked for in ascending order: looks on from the place `from`, where
+    /// the one before was, and moves it.
+    pub(super) fn node_from(&self, id: u64, from: &mut usize) -> Option<u32> {
+        let rest = self.ids.get(*from..).unwrap_or_default();
+        let mut step = 1;
+        while rest.get(step).is_some_and(|&there| there < id) {
+            step *= 2;
+        }
+        let (low, high) = (step / 2, (step + 1).min(rest.len()));
+        let low = low.min(high);
+        *from += low + rest[low..high].partition_point(|&there| there < id);
+        (self.ids.get(*from) == Some(&id)).then(|| self.node_of[*from])
+    }
 }
 
 /// One space. Whoever makes a view has checked: slices have the lengths the counts say, links and nodes
@@ -129,6 +143,12 @@ impl<'a> View<'a> {
         bytemuck::cast_slice(&self.block(node)[..self.layout.slots * 4])
     }
 
+    /// Brings near what scoring a node will read.
+    #[inline(always)]
+    pub(super) fn prefetch_code(&self, node: u32) {
+        prefetch(&self.block(node)[self.layout.code_at..]);
+    }
+
     /// Brings near what the exact similarity of a node and its ids will read.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "hot loop")]
@@ -173,7 +193,7 @@ impl<K: Kernel> Layer for Ground<'_, K> {
 
     #[inline(always)]
     fn prefetch(&self, node: u32) {
-        prefetch(&self.view.block(node)[self.view.layout.code_at..]);
+        self.view.prefetch_code(node);
     }
 
     #[inline(always)]
@@ -215,4 +235,28 @@ impl<K: Kernel> Layer for Above<'_, K> {
 
     #[inline(always)]
     fn prefetch_links(&self, _record: u32) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_asked_in_order_are_found_as_one_by_one() {
+        let ids: Vec<u64> = (0..500)
+            .map(|i| 10 + i * (1 + i % 7))
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let node_of: Vec<u32> = (0..ids.len() as u32).rev().collect();
+        for many in [0, 1, 2, 3, ids.len()] {
+            let owners = Owners { ids: &ids[..many], node_of: &node_of[..many], starts: &[], at: &[] };
+            for step in [1, 2, 3, 50, 1000] {
+                let mut from = 0;
+                for id in (0..4000).step_by(step) {
+                    assert_eq!(owners.node_from(id, &mut from), owners.node(id), "{id} of {many} by {step}");
+                }
+            }
+        }
+    }
 }

@@ -128,6 +128,26 @@ fn every_vector_is_found_at_every_dimension() {
 }
 
 #[test]
+fn there_is_a_graph_for_every_dimension() {
+    let mut random = Random::new(9);
+    for dim in 1..=4096 {
+        let rows: Vec<Vec<f32>> = (0..20).map(|_| random.vector(dim)).collect();
+        all_found(METRICS[dim % 3], &rows, &params(), 1);
+    }
+}
+
+/// Without clusters, many dimensions have hubs that searches end at.
+#[test]
+fn every_vector_of_scattered_data_is_found() {
+    let mut random = Random::new(10);
+    let params = BuildParams { graph_from: 2, ..BuildParams::default() };
+    for (metric, dim) in [(Metric::L2, 100), (Metric::Cosine, 100), (Metric::L2, 384)] {
+        let rows: Vec<Vec<f32>> = (0..4000).map(|_| random.vector(dim)).collect();
+        all_found(metric, &rows, &params, 2);
+    }
+}
+
+#[test]
 fn every_vector_of_hard_data_is_found() {
     let mut random = Random::new(4);
     let dim = 32;
@@ -199,6 +219,38 @@ fn filters_return_as_many_as_there_are() {
         let empty = RoaringTreemap::new();
         assert_eq!(find(&segment, metric, &data.vectors[..dim], 10, Accept::Only(&empty)), []);
         assert_eq!(find(&segment, metric, &data.vectors[..dim], 10, Accept::Test(&|_| false)), []);
+    }
+}
+
+/// What a filter lets through lies farthest from what is asked.
+#[test]
+fn filters_against_the_query_find_what_is_nearest_within() {
+    let mut random = Random::new(11);
+    let dim = 32;
+    let centres: Vec<Vec<f32>> = (0..50).map(|_| random.vector(dim)).collect();
+    let rows: Vec<Vec<f32>> = (0..8000).map(|i| random.near(&centres[i % 50], 0.4)).collect();
+    for metric in METRICS {
+        let data = input(metric, 0, &rows);
+        let params = BuildParams { graph_from: 2, ..BuildParams::default() };
+        let segment = open(write(dim, vec![data.clone()], &params, 1), dim);
+        for i in 0..5 {
+            let query = metric.prepare(&rows[i * 131]).expect("finite");
+            let all = brute(&data, dim, &query, rows.len(), |_| true);
+            for share in [1, 2, 5, 20, 100, 1000, 8000] {
+                let far: RoaringTreemap = all[all.len() - all.len() / share..].iter().map(|f| f.id).collect();
+                let truth = brute(&data, dim, &query, 10, |id| far.contains(id));
+                for accept in [Accept::Only(&far), Accept::Test(&|id| far.contains(id))] {
+                    let found = find(&segment, metric, &query, 10, accept);
+                    assert_eq!(found.len(), truth.len(), "{metric:?}, one of {share}");
+                    let hits = found.iter().filter(|f| truth.contains(f)).count();
+                    assert!(
+                        hits * 10 >= truth.len() * 9,
+                        "{metric:?}, one of {share}: {hits} of {}",
+                        truth.len()
+                    );
+                }
+            }
+        }
     }
 }
 
