@@ -298,7 +298,8 @@ def panels(file: str, title: str, foot: str, curves: dict[str, list[Point]]) -> 
                         f'<text x="{x(share):.1f}" y="{y0 + high + 16}" text-anchor="middle">{100 * share:g} %</text>'
                     )
             out.append(f'<text x="{x0 + 6:.1f}" y="{y0 + high - 8}" fill="#555">{label}</text>')
-            for i, (name, curve) in enumerate(curves.items()):
+            # The first engine last, so that it lies on top.
+            for i, curve in reversed(list(enumerate(curves.values()))):
                 line = [(x(p.share), y(y_of(p))) for p in curve if p.kind == kind]
                 path = " ".join(f"{px:.1f},{py:.1f}" for px, py in line)
                 colour = COLOURS[i % len(COLOURS)]
