@@ -83,6 +83,19 @@ impl Object for wisen_recall {
     const MAGIC: u32 = u32::from_be_bytes(*b"Wrec");
 }
 
+impl From<wisen::Recall> for wisen_recall {
+    fn from(found: wisen::Recall) -> Self {
+        wisen_recall {
+            receipt: found.receipt.map(|id| wisen_receipt { bytes: id.to_bytes() }),
+            bytes_touched: found.bytes_touched,
+            fit: found.fit,
+            withheld: found.withheld,
+            hits: found.hits.into_iter().map(Shown::new).collect(),
+            warnings: found.warnings.into_iter().map(Warned::new).collect(),
+        }
+    }
+}
+
 impl Given<'_, wisen_query> {
     fn query(&self) -> Result<Query, Fault> {
         if self.vector.is_null() {
@@ -127,15 +140,35 @@ pub unsafe extern "C" fn wisen_recall(
     call_on(store, error, |store| {
         recall.check("recall")?;
         let found = store.store.recall(&query.read()?.query()?)?;
-        let answer = wisen_recall {
-            receipt: found.receipt.map(|id| wisen_receipt { bytes: id.to_bytes() }),
-            bytes_touched: found.bytes_touched,
-            fit: found.fit,
-            withheld: found.withheld,
-            hits: found.hits.into_iter().map(Shown::new).collect(),
-            warnings: found.warnings.into_iter().map(Warned::new).collect(),
-        };
-        recall.write("recall", give(answer))
+        recall.write("recall", give(wisen_recall::from(found)))
+    })
+}
+
+/// Answers `count` queries that lie side by side, on up to `threads` threads (0: one per core; at most 256),
+/// which end with the call. On success `recalls[i]` is the answer to `queries[i]`, as wisen_recall() gives it,
+/// with a receipt of its own: `count` handles, each to be freed with wisen_recall_free(). On failure all of them
+/// are NULL; if a query is at fault, the error names its row (wisen_error_row()). Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_recall_many(
+    store: *mut wisen_store,
+    queries: *const wisen_query,
+    count: usize,
+    threads: usize,
+    recalls: *mut *mut wisen_recall,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, queries, recalls, error);
+    recalls.write_many(std::iter::repeat_n(ptr::null_mut(), count), count);
+    call_on(store, error, |store| {
+        if count > 0 {
+            recalls.check("recalls")?;
+        }
+        let given = queries.read_many(count)?;
+        let rows = given.iter().enumerate();
+        let queries = rows.map(|(row, query)| query.query().map_err(|fault| fault.in_row(row)));
+        let found = store.store.recall_many(&queries.collect::<Result<Vec<_>, _>>()?, threads)?;
+        recalls.write_many(found.into_iter().map(|found| give(wisen_recall::from(found))), count);
+        Ok(())
     })
 }
 

@@ -174,6 +174,24 @@ class Store:
         seed: int | None = None,
         warnings: int = 0,
     ) -> Recall: ...
+    def recall_many(
+        self,
+        vectors: _Vectors,
+        *,
+        text: Iterable[str | None] | None = None,
+        k: int = 10,
+        namespace: str | Iterable[str] = "default",
+        kind: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        receipt: bool = True,
+        content: bool = False,
+        width: int = 0,
+        explore: int = 0,
+        hold_out: float = 0.0,
+        seed: Iterable[int | None] | None = None,
+        warnings: int = 0,
+        threads: int = 0,
+    ) -> list[Recall]: ...
     def declare_field(self, name: str) -> bool: ...
     def drop_field(self, name: str) -> bool: ...
     def fields(self) -> list[str]: ...

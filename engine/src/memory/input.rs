@@ -211,6 +211,12 @@ impl Query {
         }
     }
 
+    /// Asks the same with another embedding.
+    pub fn vector(mut self, vector: impl Into<Vec<f32>>) -> Self {
+        self.vector = vector.into();
+        self
+    }
+
     /// The text of the situation; kept with the receipt and shown when a hit is explained.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());

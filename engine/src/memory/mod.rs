@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod backup;
 mod barred;
+mod batch;
 mod calibrate;
 mod chance;
 mod compact;

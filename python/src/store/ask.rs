@@ -4,12 +4,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use wisen::{Filter, Query};
 
+use crate::batch::Column;
 use crate::convert::{Arg, Given, count, flag, number, optional_text, text, whole};
 use crate::errors::call;
 use crate::metadata;
 use crate::recall::Recall;
 use crate::store::Store;
-use crate::vectors::{members, vector};
+use crate::vectors::{matrix, members, vector};
 
 #[pymethods]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -73,49 +74,139 @@ impl Store {
         warnings: Given<'_, 'py>,
     ) -> PyResult<Recall> {
         let numbers = self::vector(vector, Arg::new("vector"))?;
-        let mut query = Query::new(numbers);
-        if let Some(receipt) = receipt {
+        let wishes = Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings };
+        let query = particular(wishes.add_to(py, Query::new(numbers))?, text, seed, Arg::new)?;
+        let recall = self.with(py, |store| store.recall(&query))?;
+        Recall::new(py, recall)
+    }
+
+    /// Recall for several vectors at once, on several threads, which end with the call.
+    ///
+    /// Args:
+    ///     vectors: A two-dimensional float32 buffer, or a sequence of vectors: one for each recall.
+    ///     text: Texts of the situations, an entry for each vector (None: no text).
+    ///     seed: As for `recall`, an entry for each vector.
+    ///     threads: How many threads may work, at most 256; 0: one per core.
+    ///
+    /// The other arguments are those of `recall`, and hold for all vectors. Returns the recalls in the order of
+    /// the vectors, each with a receipt of its own.
+    ///
+    /// Raises:
+    ///     WrongDimensionError, NotFiniteError, ZeroVectorError: A vector is at fault; `row` says which.
+    ///     NotUtf8Error: A text holds a lone surrogate.
+    ///     InvalidArgumentError: An argument is outside its range.
+    ///     ClosedError: The store is closed.
+    #[pyo3(
+        signature = (vectors, *, text=None, k=None, namespace=None, kind=None, filter=None, receipt=None,
+                     content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None,
+                     threads=None),
+        text_signature = "($self, vectors, *, text=None, k=10, namespace='default', kind=None, \
+            filter=None, receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
+            warnings=0, threads=0)"
+    )]
+    fn recall_many<'py>(
+        &self,
+        py: Python<'py>,
+        vectors: &Bound<'py, PyAny>,
+        text: Given<'_, 'py>,
+        k: Given<'_, 'py>,
+        namespace: Given<'_, 'py>,
+        kind: Given<'_, 'py>,
+        filter: Given<'_, 'py>,
+        receipt: Given<'_, 'py>,
+        content: Given<'_, 'py>,
+        width: Given<'_, 'py>,
+        explore: Given<'_, 'py>,
+        hold_out: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+        warnings: Given<'_, 'py>,
+        threads: Given<'_, 'py>,
+    ) -> PyResult<Vec<Recall>> {
+        let vectors = matrix(vectors, "vectors")?;
+        let rows = (vectors.len(), "vectors");
+        let texts = Column::new(text, "text", "a sequence of str or None", rows)?;
+        let seeds = Column::new(seed, "seed", "a sequence of int or None", rows)?;
+        let wishes = Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings };
+        // The wishes are read once, and shared by all rows.
+        let common = wishes.add_to(py, Query::new(Vec::new()))?;
+        let row = |(row, numbers): (usize, Vec<f32>)| {
+            let query = common.clone().vector(numbers);
+            particular(query, texts.at(row), seeds.at(row), |what| Arg::new(what).row(row))
+        };
+        let queries = vectors.into_iter().enumerate().map(row).collect::<PyResult<Vec<_>>>()?;
+        let threads = threads.map_or(Ok(0), |threads| count(threads, Arg::new("threads")))?;
+        let recalls = self.with(py, |store| store.recall_many(&queries, threads))?;
+        recalls.into_iter().map(|recall| Recall::new(py, recall)).collect()
+    }
+}
+
+/// What a recall may ask for, and what recalls of a batch have in common.
+struct Wishes<'a, 'py> {
+    k: Given<'a, 'py>,
+    namespace: Given<'a, 'py>,
+    kind: Given<'a, 'py>,
+    filter: Given<'a, 'py>,
+    receipt: Given<'a, 'py>,
+    content: Given<'a, 'py>,
+    width: Given<'a, 'py>,
+    explore: Given<'a, 'py>,
+    hold_out: Given<'a, 'py>,
+    warnings: Given<'a, 'py>,
+}
+
+impl Wishes<'_, '_> {
+    fn add_to(&self, py: Python<'_>, mut query: Query) -> PyResult<Query> {
+        if let Some(receipt) = self.receipt {
             query = query.receipt(flag(receipt, Arg::new("receipt"))?);
         }
-        if let Some(content) = content {
+        if let Some(content) = self.content {
             query = query.content(flag(content, Arg::new("content"))?);
         }
-        if let Some(text) = optional_text(text, "text")? {
-            query = query.text(text);
-        }
-        if let Some(k) = k {
+        if let Some(k) = self.k {
             query = query.k(count(k, Arg::new("k"))?);
         }
-        if let Some(namespace) = namespace {
+        if let Some(namespace) = self.namespace {
             query = within(query, namespace)?;
         }
-        if let Some(kind) = optional_text(kind, "kind")? {
+        if let Some(kind) = optional_text(self.kind, "kind")? {
             query = query.kind(kind);
         }
-        if let Some(filter) = filter {
+        if let Some(filter) = self.filter {
             let given = metadata::from_py(filter, Arg::new("filter"))?;
             if !given.is_null() {
                 query = query.filter(call(py, || Filter::parse(&given.to_string()))?);
             }
         }
-        if let Some(width) = width {
+        if let Some(width) = self.width {
             query = query.width(count(width, Arg::new("width"))?);
         }
-        if let Some(places) = explore {
+        if let Some(places) = self.explore {
             query = query.explore(count(places, Arg::new("explore"))?);
         }
-        if let Some(share) = hold_out {
+        if let Some(share) = self.hold_out {
             query = query.hold_out(number(share, Arg::new("hold_out"))?);
         }
-        if let Some(seed) = seed {
-            query = query.seed(whole(seed, Arg::new("seed"))?);
-        }
-        if let Some(most) = warnings {
+        if let Some(most) = self.warnings {
             query = query.warnings(count(most, Arg::new("warnings"))?);
         }
-        let recall = self.with(py, |store| store.recall(&query))?;
-        Recall::new(py, recall)
+        Ok(query)
     }
+}
+
+/// What each recall of a batch has for itself.
+fn particular<'py>(
+    mut query: Query,
+    text: Given<'_, 'py>,
+    seed: Given<'_, 'py>,
+    arg: impl Fn(&'static str) -> Arg,
+) -> PyResult<Query> {
+    if let Some(text) = text.filter(|text| !text.is_none()) {
+        query = query.text(self::text(text, arg("text"))?);
+    }
+    if let Some(seed) = seed {
+        query = query.seed(whole(seed, arg("seed"))?);
+    }
+    Ok(query)
 }
 
 /// Restricts a query to a namespace, or to several.
