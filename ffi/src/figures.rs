@@ -63,6 +63,8 @@ pub struct wisen_stats {
     pub calibration_brier: f64,
     /// Expected calibration error of the promises, in 0 to 1.
     pub calibration_error: f64,
+    /// Full vectors compared by recalls since opening, beyond their codes.
+    pub reranked: u64,
 }
 
 /// What wisen_verify() found. Make it with wisen_findings_init(); wisen_verification_get() fills it.
@@ -139,6 +141,7 @@ pub unsafe extern "C" fn wisen_stats(
             calibration_outcome: found.calibration.outcome,
             calibration_brier: found.calibration.brier,
             calibration_error: found.calibration.error,
+            reranked: found.reranked,
         })
     })
 }

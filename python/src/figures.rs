@@ -110,6 +110,8 @@ counters!(Stats {
     scans,
     /// Bytes touched by recalls since opening.
     bytes_touched,
+    /// Full vectors compared by recalls since opening, beyond their codes.
+    reranked,
     /// Segments built by this handle.
     seals,
 });

@@ -34,6 +34,7 @@ impl Store {
             return Err(Error::invalid("threads", why));
         }
         let recalls = recall_many(&self.core, queries, threads)?;
+        self.go_over_if_due();
         if recalls.iter().any(|recall| recall.receipt.is_some()) {
             self.keeper.receipts_wait();
         }

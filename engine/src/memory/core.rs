@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub cancel: AtomicBool,
     pub sealing: Mutex<()>,
     pub tally: Mutex<Tally>,
+    /// The change at which it was last looked for what is gone, see `purge.rs`.
+    pub purged: AtomicI64,
     closed: AtomicBool,
     opened_by: u32,
     scratches: Mutex<Vec<Scratch>>,
@@ -79,6 +81,7 @@ pub(crate) struct Counters {
     pub graph_searches: AtomicU64,
     pub scans: AtomicU64,
     pub bytes: AtomicU64,
+    pub reranked: AtomicU64,
     pub seals: AtomicU64,
 }
 
@@ -114,6 +117,7 @@ impl Core {
             cancel: AtomicBool::new(false),
             sealing: Mutex::new(()),
             tally: Mutex::default(),
+            purged: AtomicI64::new(0),
             closed: AtomicBool::new(false),
             opened_by: std::process::id(),
             scratches: Mutex::default(),
@@ -205,6 +209,7 @@ impl Counters {
         self.graph_searches.fetch_add(effort.graph_searches, Ordering::Relaxed);
         self.scans.fetch_add(effort.scans, Ordering::Relaxed);
         self.bytes.fetch_add(effort.bytes, Ordering::Relaxed);
+        self.reranked.fetch_add(effort.reranked, Ordering::Relaxed);
     }
 }
 

@@ -147,6 +147,7 @@ pub(crate) fn stats(core: &Core) -> Result<Stats> {
         graph_searches: core.counters.graph_searches.load(Relaxed),
         scans: core.counters.scans.load(Relaxed),
         bytes_touched: core.counters.bytes.load(Relaxed),
+        reranked: core.counters.reranked.load(Relaxed),
         seals: core.counters.seals.load(Relaxed),
         calibration: calibration(core, None)?,
     })

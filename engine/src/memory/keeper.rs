@@ -1,4 +1,5 @@
-//! The two threads of a handle: one writes receipts and denials, one seals. Started when first needed.
+//! The threads of a handle: one writes receipts and denials, one seals, one goes over to segments that others made.
+//! Started when first needed.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 
 use super::core::Core;
-use super::{report, seal, triggers};
+use super::{purge, report, seal, triggers};
 
 /// Receipts issued within this time are written together.
 const BATCH: Duration = Duration::from_millis(10);
@@ -28,11 +29,12 @@ pub(crate) struct Keeper {
     core: Arc<Core>,
     scribe: Mutex<Option<Worker>>,
     sealer: Mutex<Option<Worker>>,
+    lister: Mutex<Option<Worker>>,
 }
 
 impl Keeper {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, scribe: Mutex::default(), sealer: Mutex::default() }
+        Self { core, scribe: Mutex::default(), sealer: Mutex::default(), lister: Mutex::default() }
     }
 
     /// Receipts wait to be written.
@@ -47,9 +49,14 @@ impl Keeper {
         }
     }
 
-    /// Ends both threads. What they are at is finished first, unless `Core::cancel` is set.
+    /// There is another list of segments.
+    pub(crate) fn segments_came(&self) {
+        wake(&self.lister, &self.core, "wisen-segments", go_over);
+    }
+
+    /// Ends the threads. What they are at is finished first, unless `Core::cancel` is set.
     pub(crate) fn stop(&self) -> Result<()> {
-        for worker in [&self.scribe, &self.sealer] {
+        for worker in [&self.scribe, &self.sealer, &self.lister] {
             if let Some(Worker { wake, thread }) = worker.lock().take() {
                 drop(wake);
                 thread.join().map_err(|_| Error::internal("a thread of the store panicked"))?;
@@ -91,10 +98,22 @@ fn write_receipts(core: &Core, woken: &Receiver<()>) {
     }
 }
 
+fn go_over(core: &Core, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        // A failure loses nothing: the old segments are as good, and the next recall tries again.
+        if core.view.go_over(&core.db).is_err() {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
 fn seal_when_due(core: &Core, woken: &Receiver<()>) {
     let least = core.settings.seal_at as u64;
     while woken.recv().is_ok() {
         // A failure loses nothing: what is not sealed is scanned, and the next write tries again.
         while !core.is_cancelled() && seal::seal(core, least).unwrap_or(false) {}
+        if !core.is_cancelled() {
+            let _ = purge::purge(core);
+        }
     }
 }

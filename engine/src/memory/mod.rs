@@ -36,6 +36,7 @@ mod place;
 mod points;
 mod policy;
 mod principals;
+mod purge;
 mod recall;
 mod remember;
 mod report;

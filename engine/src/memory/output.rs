@@ -233,6 +233,8 @@ pub struct Stats {
     pub scans: u64,
     /// Bytes touched by recalls since opening.
     pub bytes_touched: u64,
+    /// Full vectors compared by recalls since opening, beyond their codes.
+    pub reranked: u64,
     /// Segments built by this handle.
     pub seals: u64,
     /// How the probabilities promised by recalls have come true, in all namespaces together.

@@ -162,10 +162,17 @@ impl Partition {
         }
         let uncovered =
             |fresh: &Arc<Fresh>| !segments.iter().any(|s| s.row.lo < fresh.seq && fresh.seq <= s.row.hi);
+        // Nothing changes meanwhile: one thread at a time catches up. What goes is let go of outside the lock.
+        let left = |fresh: &[Arc<Fresh>]| Arc::new(fresh.iter().filter(|f| uncovered(f)).cloned().collect());
+        let (mut memories, mut cells) = {
+            let state = waits::read(&self.state);
+            (left(&state.fresh_memories), left(&state.fresh_cells))
+        };
         let mut state = waits::write(&self.state);
-        Arc::make_mut(&mut state.fresh_memories).retain(uncovered);
-        Arc::make_mut(&mut state.fresh_cells).retain(uncovered);
-        state.sealed = sealed;
+        std::mem::swap(&mut state.fresh_memories, &mut memories);
+        std::mem::swap(&mut state.fresh_cells, &mut cells);
+        std::mem::swap(&mut state.sealed, &mut sealed);
+        drop(state);
         Ok(())
     }
 }

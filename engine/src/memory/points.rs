@@ -185,13 +185,13 @@ pub(crate) fn gaps(segments: &[Arc<Loaded>], seq: i64) -> Vec<(i64, i64)> {
 }
 
 pub(super) fn view_of(conn: &Connection, namespace: i64, loaded: &Arc<Loaded>) -> Result<Sealed> {
-    let has = |kind| loaded.segment.space(namespace.cast_unsigned(), kind).is_some();
     let dead = |kind, cells: bool| -> Result<Arc<RoaringTreemap>> {
-        if !has(kind) {
+        let Some(space) = loaded.segment.space(namespace.cast_unsigned(), kind) else {
             return Ok(Arc::default());
-        }
+        };
+        // Most went away before the segment was written, or came after it: a search need not ask for these.
         let ids = changes::masked_after(conn, namespace, loaded.row.hi, cells)?;
-        Ok(Arc::new(ids.into_iter().collect()))
+        Ok(Arc::new(ids.into_iter().filter(|id| space.contains(*id)).collect()))
     };
     Ok(Sealed {
         loaded: loaded.clone(),

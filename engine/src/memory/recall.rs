@@ -71,7 +71,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
     let width = if query.width == 0 { core.settings.width } else { query.width };
     let (grounds, mut placed, mut warnings, rules) = loop {
-        core.view.catch_up(&core.db)?;
+        core.view.follow(&core.db)?;
         let mut grounds = survey(core, query, now)?;
         let rules = ruled::ask(core, query, &mut grounds)?;
         let answer = core.with_scratch(|scratch| {

@@ -100,7 +100,7 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
     let Some(_lease) = lease(core)? else {
         return Ok(false);
     };
-    let segments = make_ready(core)?;
+    let segments = begin(core)?;
     let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
         return Ok(false);
     };
@@ -109,7 +109,7 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
 }
 
 /// What comes first once the right to seal is had. Gives the open segments.
-fn make_ready(core: &Core) -> Result<Arc<Vec<Arc<Loaded>>>> {
+pub(crate) fn begin(core: &Core) -> Result<Arc<Vec<Arc<Loaded>>>> {
     // Another process may have sealed until now, and died before it could say so.
     core.db.raise_generation();
     core.view.catch_up(&core.db)?;
@@ -134,7 +134,7 @@ pub(crate) fn adopt<T>(
         waited_ms: core.db.busy().as_millis() as u64,
     })?;
     let _lease = wait_for_lease(core)?;
-    let segments = make_ready(core)?;
+    let segments = begin(core)?;
     let done = core.db.write_durably(core.now(), |tx| {
         let (namespace, given, value) = store(tx)?;
         let harvest = gather(core, tx.conn, &segments, 1)?;
@@ -143,12 +143,18 @@ pub(crate) fn adopt<T>(
         let at = at.ok_or_else(|| Error::internal("a graph over another namespace"))?;
         harvest.spaces[at].given = Some(given);
         let replaced = std::mem::take(&mut harvest.replaced);
-        let (row, report) = write(core, harvest)?;
+        let (row, report) = write(core, harvest, core.settings.build)?;
         registry::publish(tx, &row, &replaced)?;
         Ok((value, report))
     })?;
     published(core)?;
     Ok(done)
+}
+
+/// Writes a segment anew, without what is gone. The caller holds the lease.
+pub(crate) fn rewrite(core: &Core, row: SegmentRow) -> Result<()> {
+    let harvest = core.db.snapshot(|conn| collect(core, conn, (row.lo, row.hi), vec![row]))?;
+    build(core, harvest)
 }
 
 /// Sweeps all files but these, before anything is published. A seal that was killed may have put its
@@ -291,15 +297,21 @@ impl Harvest {
 
 fn build(core: &Core, mut harvest: Harvest) -> Result<()> {
     let replaced = std::mem::take(&mut harvest.replaced);
-    let (row, _) = write(core, harvest)?;
+    let (row, _) = write(core, harvest, params)?;
+    // Opened here, where nobody waits for it.
+    core.view.make_ready(&row);
     // Durable whatever the store's durability: a segment must never hold what a power loss can
     // take out of the database.
-    core.db.write_durably(core.now(), |tx| registry::publish(tx, &row, &replaced))?;
+    let done = core.db.write_durably(core.now(), |tx| registry::publish(tx, &row, &replaced));
+    if let Err(error) = done {
+        core.view.forget_ready(&row.name);
+        return Err(error);
+    }
     published(core)
 }
 
 /// Writes the file of a segment; it is of no account until it is published.
-fn write(core: &Core, harvest: Harvest) -> Result<(SegmentRow, BuildReport)> {
+fn write(core: &Core, harvest: Harvest, params: BuildParams) -> Result<(SegmentRow, BuildReport)> {
     let Harvest { lo, hi, spaces, rows_hash, .. } = harvest;
     let points: usize = spaces.iter().map(|space| space.ids.len()).sum();
     let pool = rayon::ThreadPoolBuilder::new()
@@ -323,7 +335,7 @@ fn write(core: &Core, harvest: Harvest) -> Result<(SegmentRow, BuildReport)> {
     };
     let mut report = BuildReport::default();
     core.view.files().write(&row.name, |sink| {
-        report = write_segment(sink, &header, spaces, &core.settings.build, &pool, &core.cancel)?;
+        report = write_segment(sink, &header, spaces, &params, &pool, &core.cancel)?;
         Ok(())
     })?;
     Ok((row, report))
@@ -332,6 +344,8 @@ fn write(core: &Core, harvest: Harvest) -> Result<(SegmentRow, BuildReport)> {
 /// Goes over to a list of segments that was just published, and sweeps what is not in it.
 fn published(core: &Core) -> Result<()> {
     core.db.raise_generation();
+    // A log that stays as long as it was costs room only.
+    let _ = core.db.tune();
     core.counters.seals.fetch_add(1, Ordering::Relaxed);
     core.view.catch_up(&core.db)?;
     let segments = core.view.segments();
@@ -386,7 +400,7 @@ pub(crate) fn wait_for_lease(core: &Core) -> Result<Lease> {
 }
 
 /// Takes the right to seal; `None` if another process has it.
-fn lease(core: &Core) -> Result<Option<Lease>> {
+pub(crate) fn lease(core: &Core) -> Result<Option<Lease>> {
     let Some(dir) = &core.dir else {
         return Ok(Some(Lease::NotNeeded));
     };

@@ -145,7 +145,7 @@ impl State {
         match change.op {
             Op::Added | Op::Moved => {
                 if change.op == Op::Moved {
-                    self.mask(SpaceKind::Memories, id, change.seq);
+                    self.mask(namespace, SpaceKind::Memories, id, change.seq);
                     gone.memories.insert(id, change.seq);
                 }
                 if let Some(row) = live()? {
@@ -160,7 +160,7 @@ impl State {
                 }
             }
             Op::Removed => {
-                self.mask(SpaceKind::Memories, id, change.seq);
+                self.mask(namespace, SpaceKind::Memories, id, change.seq);
                 gone.memories.insert(id, change.seq);
                 if self.expiring.contains_key(&id) {
                     Arc::make_mut(&mut self.expiring).remove(&id);
@@ -187,7 +187,7 @@ impl State {
                     Arc::make_mut(&mut self.barred).remove_cell(id);
                 }
                 self.filtered.remove_cell(id);
-                self.mask(SpaceKind::Experiences, id, change.seq);
+                self.mask(namespace, SpaceKind::Experiences, id, change.seq);
                 gone.cells.insert(id, change.seq);
                 if shuffle.is_some_and(|shuffle| !self.cell_sample.remove((shuffle, id))) {
                     self.load_cell_sample(conn, metric)?;
@@ -221,8 +221,12 @@ impl State {
     }
 
     /// A point counts no more in segments that end before change `seq`.
-    fn mask(&mut self, kind: SpaceKind, id: u64, seq: i64) {
+    fn mask(&mut self, namespace: i64, kind: SpaceKind, id: u64, seq: i64) {
         for part in self.sealed.iter_mut().filter(|part| part.loaded.row.hi < seq) {
+            let space = part.loaded.segment.space(namespace.cast_unsigned(), kind);
+            if !space.is_some_and(|space| space.contains(id)) {
+                continue;
+            }
             let dead = match kind {
                 SpaceKind::Memories => &mut part.dead_memories,
                 SpaceKind::Experiences => &mut part.dead_cells,

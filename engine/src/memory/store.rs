@@ -19,7 +19,7 @@ use super::output::{AuditEntry, Namespace, Recall, Record, ReportReply, Stats, V
 use super::policy::Policy;
 use super::principals::{self, Principal};
 use super::uplift::Scope;
-use super::{figures, halt, inspect, open, policy, recall, remember, report, seal, triggers, uplift};
+use super::{figures, halt, inspect, open, policy, purge, recall, remember, report, seal, triggers, uplift};
 
 /// Records read at a time by [`Store::iter`].
 const PAGE: usize = 256;
@@ -109,6 +109,7 @@ impl Store {
     pub fn recall(&self, query: &Query) -> Result<Recall> {
         self.core.enter_for(Call::Recall)?;
         let recall = recall::recall(&self.core, query)?;
+        self.go_over_if_due();
         if recall.receipt.is_some() {
             self.keeper.receipts_wait();
         }
@@ -188,7 +189,9 @@ impl Store {
     /// on it stay as a record. Returns whether there was one.
     pub fn forget(&self, id: MemoryId) -> Result<bool> {
         self.core.enter()?;
-        remember::forget(&self.core, id)
+        let gone = remember::forget(&self.core, id)?;
+        self.seal_if_due();
+        Ok(gone)
     }
 
     /// Up to `limit` records with ids above `after`, in the order of ids; of one namespace or of all.
@@ -241,7 +244,9 @@ impl Store {
     /// Forgets everything in a namespace, and the namespace. Returns how many memories that were.
     pub fn drop_namespace(&self, namespace: &str) -> Result<u64> {
         self.core.enter()?;
-        remember::drop_namespace(&self.core, namespace)
+        let gone = remember::drop_namespace(&self.core, namespace)?;
+        self.seal_if_due();
+        Ok(gone)
     }
 
     /// Figures of the store.
@@ -387,9 +392,16 @@ impl Store {
         self.core.db.checkpoint(self.core.now())
     }
 
+    /// Has somebody else go over to another list of segments, if there is one.
+    pub(super) fn go_over_if_due(&self) {
+        if self.core.view.has_other(&self.core.db) {
+            self.keeper.segments_came();
+        }
+    }
+
     /// Wakes the sealer if enough waits for it.
     pub(super) fn seal_if_due(&self) {
-        if seal::may_be_due(&self.core) {
+        if seal::may_be_due(&self.core) || purge::may_be_due(&self.core) {
             self.keeper.points_came();
         }
     }

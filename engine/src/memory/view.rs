@@ -41,6 +41,8 @@ pub(crate) struct View {
     known: RwLock<Known>,
     /// Segments found damaged by this handle, with what is wrong.
     condemned: Mutex<HashMap<String, String>>,
+    /// Segments that are open and sound, and not in the list yet.
+    ready: Mutex<HashMap<String, Segment>>,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ impl View {
             catching_up: Mutex::new(()),
             known: RwLock::default(),
             condemned: Mutex::default(),
+            ready: Mutex::default(),
         }
     }
 
@@ -94,8 +97,54 @@ impl View {
         }
         let _one = waits::lock(&self.catching_up);
         // Each round but the last takes a damaged segment out of use, so the rounds are bounded.
-        while !is_current() && self.advance(db)? {}
+        while !is_current() && self.advance(db, true)? {}
         Ok(())
+    }
+
+    /// As [`View::catch_up`], but stays with the list of segments that it has: with what came since, they hold the
+    /// same points as those of another list.
+    pub(crate) fn follow(&self, db: &Db) -> Result<()> {
+        let is_current = || self.asked.load(Ordering::Acquire) >= db.acknowledged();
+        if is_current() {
+            return Ok(());
+        }
+        if self.generation.load(Ordering::Acquire) == 0 || crate::sabotage::on("open_while_asked") {
+            return self.catch_up(db);
+        }
+        let _one = self.catching_up.lock();
+        if is_current() { Ok(()) } else { self.advance(db, false).map(|_| ()) }
+    }
+
+    /// Whether there is another list of segments than the one in use.
+    pub(crate) fn has_other(&self, db: &Db) -> bool {
+        self.generation.load(Ordering::Acquire) != db.generation() + 1
+    }
+
+    /// Goes over to the list of segments that is in force. Opening them holds nobody up.
+    pub(crate) fn go_over(&self, db: &Db) -> Result<()> {
+        let known = self.segments();
+        let mut rows = db.read(registry::segments)?;
+        rows.retain(|row| !known.iter().any(|loaded| loaded.row == *row));
+        rows.retain(|row| !self.condemned.lock().contains_key(&row.name) && self.make_ready(row));
+        let gone_over = self.catch_up(db);
+        // What was opened in vain: others have replaced it meanwhile.
+        rows.iter().for_each(|row| self.forget_ready(&row.name));
+        gone_over
+    }
+
+    /// Opens a segment that is about to come into the list. Returns whether it was not open yet, and now is.
+    pub(crate) fn make_ready(&self, row: &SegmentRow) -> bool {
+        if self.ready.lock().contains_key(&row.name) {
+            return false;
+        }
+        // What is wrong with it is found again, and told, when the list comes.
+        let Ok(Ok(segment)) = self.open(row) else { return false };
+        self.ready.lock().insert(row.name.clone(), segment).is_none()
+    }
+
+    /// The segment does not come into the list.
+    pub(crate) fn forget_ready(&self, name: &str) {
+        self.ready.lock().remove(name);
     }
 
     /// The loaded namespace with this name; `None` if there is none in the store.
@@ -170,9 +219,9 @@ impl View {
         Ok(())
     }
 
-    /// One step of catching up. Returns whether segments were set aside on the way, so that another
+    /// One step of catching up, `relist`: with the list of segments too. Returns whether segments were set aside on the way, so that another
     /// step is needed.
-    fn advance(&self, db: &Db) -> Result<bool> {
+    fn advance(&self, db: &Db, relist: bool) -> Result<bool> {
         // Before the snapshot, which then holds all of it: what comes later is for the next call.
         let (asked, generation) = (db.acknowledged(), db.generation() + 1);
         let mut bad = Vec::new();
@@ -192,12 +241,14 @@ impl View {
             } else {
                 self.apply(conn, &changes::after(conn, known)?)?;
             }
-            if self.generation.load(Ordering::Acquire) != generation {
+            if relist && self.generation.load(Ordering::Acquire) != generation {
                 self.relist(conn, &mut bad)?;
             }
             self.seq.store(seq, Ordering::Release);
             self.asked.store(asked.max(seq), Ordering::Release);
-            self.generation.store(generation, Ordering::Release);
+            if relist {
+                self.generation.store(generation, Ordering::Release);
+            }
             Ok(())
         })?;
         for (name, fault) in &bad {
@@ -291,7 +342,8 @@ impl View {
                 segments.push(loaded.clone());
                 continue;
             }
-            match self.open(&row)? {
+            let ready = self.ready.lock().remove(&row.name);
+            match ready.map_or_else(|| self.open(&row), |segment| Ok(Ok(segment)))? {
                 Ok(segment) => segments.push(Arc::new(Loaded { row, segment })),
                 Err(fault) => bad.push((row.name, fault)),
             }

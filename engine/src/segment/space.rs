@@ -53,7 +53,6 @@ impl<'s> Space<'s> {
     }
 
     /// Whether this id owns a point here.
-    #[cfg(test)]
     pub(crate) fn contains(&self, id: u64) -> bool {
         self.view.owners.node(id).is_some()
     }

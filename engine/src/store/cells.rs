@@ -348,3 +348,10 @@ pub(crate) fn points_in(conn: &Connection, (lo, hi): (i64, i64)) -> Result<Vec<C
     let rows = statement.query_map([lo, hi], CellRow::read).map_err(sql)?;
     rows.map(|row| CellRow::checked(row.map_err(sql)?)).collect()
 }
+
+/// How many cells a change in `(lo, hi]` brought that are still there.
+pub(crate) fn count_points(conn: &Connection, (lo, hi): (i64, i64)) -> Result<i64> {
+    conn.prepare_cached("SELECT count(*) FROM cells WHERE seq > ?1 AND seq <= ?2")
+        .and_then(|mut s| s.query_row([lo, hi], |r| r.get(0)))
+        .map_err(sql)
+}

@@ -13,9 +13,26 @@ use crate::segment::Control;
 use super::db::{CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SEQ_WORD, Wanted, located, sql};
 use super::identity::Identity;
 
-/// Pages in the write-ahead log (16 MiB) at which SQLite moves them into the database: four times as many
-/// as by default, because the same few pages change with every report.
-const CHECKPOINT_PAGES: i64 = 4096;
+/// Pages in the write-ahead log at which SQLite moves them into the database: as many as by default, and in a large
+/// database up to four times as many (16 MiB), because the same few pages change with every report.
+const CHECKPOINT_PAGES: std::ops::RangeInclusive<i64> = 1000..=4096;
+/// The log may have this share of the pages of the database.
+const LOG_SHARE: i64 = 8;
+/// Bytes of a page, as SQLite makes them by default.
+const PAGE: i64 = 4096;
+
+/// Lets the write-ahead log grow as fits the size of the database; after a larger transaction it shrinks again.
+pub(super) fn tune(conn: &Connection) -> Result<()> {
+    let pages: i64 = conn.pragma_query_value(None, "page_count", |r| r.get(0)).map_err(sql)?;
+    let pages = (pages / LOG_SHARE).clamp(*CHECKPOINT_PAGES.start(), *CHECKPOINT_PAGES.end());
+    let set = |name: &str, value: i64| conn.pragma_update(None, name, value).or_else(none);
+    set("wal_autocheckpoint", pages).and_then(|()| set("journal_size_limit", pages * PAGE)).map_err(sql)
+}
+
+/// Some pragmas return a row, some none.
+fn none(error: rusqlite::Error) -> rusqlite::Result<()> {
+    if error == rusqlite::Error::ExecuteReturnedResults { Ok(()) } else { Err(error) }
+}
 
 /// The connection that writes, and whether the store lies on read-only media.
 pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
@@ -46,8 +63,10 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
     let open = || -> Result<(Connection, String)> {
         let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
         prepare(&conn, wanted.busy)?;
+        // For a new database, and for one that is rewritten: free pages can be given back.
+        patiently(wanted.busy, || conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")).map_err(sql)?;
         let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
-        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(sql)?;
+        tune(&conn)?;
         let level = match wanted.full {
             _ if crate::sabotage::on("never_synced") => "OFF",
             true if !crate::sabotage::on("full_is_normal") => "FULL",
@@ -67,11 +86,16 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
     Ok((conn, false))
 }
 
-/// Switches to a write-ahead log. SQLite does not wait for another process that is just doing so.
+/// Switches to a write-ahead log.
 pub(crate) fn write_ahead(conn: &Connection, busy: Duration) -> rusqlite::Result<String> {
+    patiently(busy, || conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)))
+}
+
+/// SQLite does not wait for another process that is just switching to a write-ahead log.
+fn patiently<T>(busy: Duration, work: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     let begun = Instant::now();
     loop {
-        match conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)) {
+        match work() {
             Err(error)
                 if error.sqlite_error_code() == Some(Sqlite::DatabaseBusy) && begun.elapsed() < busy =>
             {

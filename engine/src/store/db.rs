@@ -15,7 +15,7 @@ use crate::segment::Control;
 use crate::waits;
 
 use super::changes::{self, Op};
-use super::connect::{connect, open_control, open_reader};
+use super::connect::{self, connect, open_control, open_reader};
 use super::identity::{self, Identity};
 
 /// What the options ask for.
@@ -301,6 +301,31 @@ impl Db {
         let writer = self.writer.lock();
         let conn = writer.as_ref().ok_or(Error::Closed)?;
         conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.explain(e))
+    }
+
+    /// Pages of the database that are free, and all.
+    pub(crate) fn pages(&self) -> Result<(i64, i64)> {
+        self.read(|conn| {
+            let count = |name: &str| conn.pragma_query_value(None, name, |r| r.get(0)).map_err(sql);
+            Ok((count("freelist_count")?, count("page_count")?))
+        })
+    }
+
+    /// Takes up to so many free pages off the end of the database, to which others are moved.
+    pub(crate) fn give_back(&self, now: Timestamp, pages: i64) -> Result<()> {
+        self.write(now, |tx| {
+            let mut statement = tx.conn.prepare(&format!("PRAGMA incremental_vacuum({pages})")).map_err(sql)?;
+            let mut steps = statement.query([]).map_err(sql)?;
+            // Each step frees a page.
+            while steps.next().map_err(sql)?.is_some() {}
+            Ok(())
+        })
+    }
+
+    /// Lets the write-ahead log grow as fits the size of the database.
+    pub(crate) fn tune(&self) -> Result<()> {
+        let writer = self.writer.lock();
+        connect::tune(writer.as_ref().ok_or(Error::Closed)?)
     }
 
     /// How long a lock is waited for.
