@@ -91,6 +91,60 @@ fn threads_write_read_and_seal_at_once() {
     assert_sound(&store);
 }
 
+/// A batch on several threads is its queries one by one, in their order and to the last bit; each has a receipt of its
+/// own, and chance decides as its seed says.
+#[test]
+fn a_batch_answers_as_one_by_one() {
+    let place = Place::new();
+    let store = place.open(Options::new(24).scan_below(0));
+    let all = fill(&store, &vectors(1, 2000, 24));
+    store.seal().unwrap();
+    wisen_tests::practise(&store, &vectors(2, 60, 24));
+    fill(&store, &vectors(3, 100, 24));
+    let plain: Vec<Query> =
+        vectors(4, 600, 24).into_iter().map(|vector| Query::new(vector).content(true)).collect();
+    let drawn = |(seed, query): (u64, &Query)| query.clone().explore(3).hold_out(0.2).seed(seed);
+    let drawn: Vec<Query> = (0..).zip(&plain).map(drawn).collect();
+    for queries in [&plain, &drawn] {
+        let singly: Vec<_> = queries.iter().map(|query| store.recall(query).unwrap()).collect();
+        for threads in [0, 1, 2, 5] {
+            let batch = store.recall_many(queries, threads).unwrap();
+            assert_eq!(batch.len(), singly.len());
+            for (one, single) in batch.iter().zip(&singly) {
+                assert_eq!(wisen_tests::bits(one), wisen_tests::bits(single), "{threads} threads");
+                assert_eq!((&one.hits, one.withheld), (&single.hits, single.withheld));
+                assert_eq!(
+                    (one.fit.to_bits(), one.bytes_touched),
+                    (single.fit.to_bits(), single.bytes_touched)
+                );
+            }
+            let receipts: std::collections::HashSet<_> =
+                batch.iter().map(|one| one.receipt.unwrap()).collect();
+            assert_eq!(receipts.len(), batch.len(), "each has its own");
+        }
+    }
+    // A receipt of a batch is as good as any, for its own query.
+    let batch = store.recall_many(&plain[..40], 2).unwrap();
+    for recall in &batch {
+        let report = Report::on(recall.receipt.unwrap(), Outcome::Success).used(recall.hits[9].id);
+        let reply = store.report(&report).unwrap();
+        assert_eq!(reply.credited[0].0, recall.hits[9].id);
+    }
+    assert_eq!(store.recall_many(&[], 2).unwrap(), []);
+    assert!(store.recall_many(&plain[..1], 2).unwrap()[0].hits.len() == 10 && all.len() == 2000);
+    // What is wrong with rows 9 and 3 is told of row 3, and there is no answer to any.
+    let mut bad = plain.clone();
+    bad[9] = Query::new([1.0; 5]);
+    bad[3] = Query::new([f32::NAN; 24]);
+    let refused = store.recall_many(&bad, 2).unwrap_err();
+    assert!(matches!(refused, wisen::Error::Row { row: 3, .. }), "{refused}");
+    assert_eq!(refused.code(), wisen::ErrorCode::NotFinite);
+    assert_eq!(store.recall_many(&plain, 257).unwrap_err().code(), wisen::ErrorCode::InvalidArgument);
+    assert_sound(&store);
+    store.close().unwrap();
+    assert_eq!(store.recall_many(&plain, 2).unwrap_err().code(), wisen::ErrorCode::Closed);
+}
+
 /// Recalls go on while a large segment is built.
 #[test]
 fn recalls_go_on_while_sealing() {

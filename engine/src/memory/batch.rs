@@ -51,9 +51,8 @@ fn recall_many(core: &Core, queries: &[Query], threads: usize) -> Result<Vec<Rec
     let next = AtomicUsize::new(0);
     let work = || answer(core, queries, &next);
     let mut answers = std::thread::scope(|scope| {
-        let helper = || {
-            std::thread::Builder::new().name("wisen-recall".to_owned()).spawn_scoped(scope, work).ok()
-        };
+        let helper =
+            || std::thread::Builder::new().name("wisen-recall".to_owned()).spawn_scoped(scope, work).ok();
         let helpers: Vec<_> = (1..threads).filter_map(|_| helper()).collect();
         let mut answers = work();
         for helper in helpers {
@@ -72,7 +71,8 @@ fn answer(core: &Core, queries: &[Query], next: &AtomicUsize) -> Vec<Answer> {
     let mut answers = Vec::new();
     loop {
         let first = next.fetch_add(SHARE, Relaxed);
-        let Some(share) = queries.get(first..queries.len().min(first + SHARE)).filter(|s| !s.is_empty()) else {
+        let Some(share) = queries.get(first..queries.len().min(first + SHARE)).filter(|s| !s.is_empty())
+        else {
             return answers;
         };
         for (row, query) in (first..).zip(share) {

@@ -1,11 +1,14 @@
 //! Room back for what is gone, without anybody asking for it: segments that hold too many points which count no more
 //! are written anew without them, and free pages of the database go back to the file system.
 //!
-//! With the bounds below, and the merges of `seal.rs`, the files of a store stay under 2.5 times those of a compacted
-//! one. Where S are segments and D the database of the live points: at most 1.5 S hold them and 1 S is being written;
-//! of the pages of D one in eight is free, and where every other row is gone they are no fuller than half.
+//! Together with the merges of `seal.rs` this keeps the files of a store under 2.5 times those of a compacted one, and
+//! the write-ahead log beside them (`store/connect.rs`). Let S be the segments and D the database of what lives, about
+//! equal. Where a third is gone, 1.5 S hold it and 1 S is being written anew. Where half is gone at once, that is 2 S and
+//! 1 S, and of the pages of D, which hold two vectors each, three in four are in use still: 1.5 D, and an eighth free.
+//! Who forgets more than half faster than a segment is written has to wait for his room till it is.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -18,16 +21,17 @@ use super::seal;
 
 /// A segment is written anew when more than one in so many of its points counts no more.
 const GONE: i64 = 3;
-/// Pages of the database go back when more than one in so many is free...
-const FREE: i64 = 8;
-/// ...and more than so many (256 KiB).
-const FEW: i64 = 64;
 /// Pages given back in one transaction: writers wait no longer for it than for a batch of a hundred memories.
 const AT_ONCE: i64 = 256;
 /// After so many changes at least it is looked whether there is anything to do...
 const LEAST: i64 = 64;
 /// ...and after as many as one in so many of the sealed points.
 const SHARE: i64 = 8;
+/// Whoever forgets much is let finish, within reason: what goes meanwhile would be written anew for nothing. It is
+/// waited till nothing comes for so long...
+const QUIET: Duration = Duration::from_millis(50);
+/// ...but no more than so many times.
+const PATIENCE: usize = 20;
 
 /// Whether it is time to look. Costs nothing.
 pub(crate) fn may_be_due(core: &Core) -> bool {
@@ -43,9 +47,15 @@ pub(crate) fn purge(core: &Core) -> Result<()> {
     if core.forbids(Call::Write) || !may_be_due(core) || crate::sabotage::on("keep_what_is_gone") {
         return Ok(());
     }
+    core.view.catch_up(&core.db)?;
+    if wasteful(core)?.is_some() {
+        wait_for_quiet(core);
+    }
     core.purged.store(core.db.acknowledged(), Relaxed);
     let _one = core.sealing.lock();
     core.view.catch_up(&core.db)?;
+    // First, so that what is written meanwhile finds room.
+    give_back(core)?;
     if wasteful(core)?.is_some() {
         // Whoever has the lease may be at it.
         let Some(_lease) = seal::lease(core)? else { return Ok(()) };
@@ -55,7 +65,19 @@ pub(crate) fn purge(core: &Core) -> Result<()> {
             seal::rewrite(core, row)?;
         }
     }
-    give_back(core)
+    Ok(())
+}
+
+fn wait_for_quiet(core: &Core) {
+    let mut seen = core.db.acknowledged();
+    for _ in 0..PATIENCE {
+        std::thread::sleep(QUIET);
+        let now = core.db.acknowledged();
+        if now == seen || core.is_cancelled() || core.enter_for(Call::Oversight).is_err() {
+            return;
+        }
+        seen = now;
+    }
 }
 
 /// A segment that holds too much of what is gone.
@@ -83,17 +105,9 @@ fn gone(conn: &Connection, row: &SegmentRow) -> Result<i64> {
 
 fn give_back(core: &Core) -> Result<()> {
     let mut gave = false;
-    loop {
-        let (free, pages) = core.db.pages()?;
-        if free <= FEW || free * FREE <= pages || core.is_cancelled() {
-            break;
-        }
-        core.db.give_back(core.now(), AT_ONCE)?;
+    // None, though there are some: a database of before there was this. Compaction makes it one that can.
+    while !core.is_cancelled() && core.db.write(core.now(), |tx| tx.give_back(AT_ONCE))? > 0 {
         gave = true;
-        if core.db.pages()?.0 >= free {
-            // A database of before there was this: compaction makes it one that can.
-            break;
-        }
     }
     // The file becomes shorter when the log is moved into it.
     if gave { core.db.checkpoint(core.now()) } else { Ok(()) }

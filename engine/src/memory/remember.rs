@@ -14,6 +14,9 @@ use super::doubles::Doubles;
 use super::input::{Memory, Update};
 use super::{gate, origin, witness};
 
+/// Pages of the database that are given back with a memory, if too many are free.
+const FEW_PAGES: i64 = 4;
+
 /// Stores memories: all of them or none.
 pub(crate) fn remember(core: &Core, memories: Vec<Memory>) -> Result<Vec<MemoryId>> {
     core.writable()?;
@@ -227,7 +230,9 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
             Some(row) => {
                 let (before, namespace, memory) = (witness::before(core, tx, &row)?, row.namespace, row.id);
                 memories::forget(tx, row)?;
-                witness::forgotten(tx, before, namespace, memory).map(|()| true)
+                witness::forgotten(tx, before, namespace, memory)?;
+                // A few at a time: whoever forgets all day leaves no more room free than whoever does not.
+                tx.give_back(FEW_PAGES).map(|_| true)
             }
             None => Ok(false),
         }

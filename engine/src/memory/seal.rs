@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result};
-use crate::segment::{BuildReport, SegmentHeader, SpaceInput, SpaceKind, write_segment};
+use crate::segment::{BuildParams, BuildReport, SegmentHeader, SpaceInput, SpaceKind, write_segment};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
 
@@ -26,6 +26,10 @@ use super::points::{Loaded, experience_metric, gaps};
 
 /// A segment is merged with what follows while it is at most so many times as large.
 const RATIO: i64 = 3;
+/// A quick seal takes up to so many times what makes a seal due...
+const QUICK: i64 = 8;
+/// ...or of so many points, if that is less.
+const QUICK_AT: i64 = 2048;
 /// The file whose lock is the right to seal; it names the process that took it last.
 const LEASE: &str = "seal.lock";
 /// Memories whose time is over that are forgotten in one transaction.
@@ -101,11 +105,39 @@ pub(crate) fn seal(core: &Core, least: u64) -> Result<bool> {
         return Ok(false);
     };
     let segments = begin(core)?;
-    let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1)))? else {
+    let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1), i64::MAX))?
+    else {
         return Ok(false);
     };
-    build(core, harvest)?;
+    build(core, harvest, core.settings.build)?;
     Ok(true)
+}
+
+/// Seals what is due when the handle goes, if that takes some hundredths of a second: few points, and no graph over
+/// them, which a later merge makes. Processes too short-lived to seal in the background would otherwise leave more and
+/// more for the next one to read.
+pub(crate) fn seal_quickly(core: &Core) -> Result<()> {
+    let least = core.settings.seal_at as u64;
+    let most = QUICK * least.cast_signed().min(QUICK_AT);
+    if core.dir.is_none()
+        || !may_be_due(core)
+        || core.forbids(Call::Write)
+        || crate::sabotage::on("leave_all_unsealed")
+    {
+        return Ok(());
+    }
+    let _one = core.sealing.lock();
+    core.view.catch_up(&core.db)?;
+    let unsealed = unsealed(core)?;
+    if unsealed < least || unsealed.cast_signed() > most {
+        return Ok(());
+    }
+    let Some(_lease) = lease(core)? else { return Ok(()) };
+    let segments = begin(core)?;
+    if let Some(harvest) = core.db.snapshot(|conn| gather(core, conn, &segments, least.max(1), most))? {
+        build(core, harvest, BuildParams { graph_from: usize::MAX, ..core.settings.build })?;
+    }
+    Ok(())
 }
 
 /// What comes first once the right to seal is had. Gives the open segments.
@@ -137,7 +169,7 @@ pub(crate) fn adopt<T>(
     let segments = begin(core)?;
     let done = core.db.write_durably(core.now(), |tx| {
         let (namespace, given, value) = store(tx)?;
-        let harvest = gather(core, tx.conn, &segments, 1)?;
+        let harvest = gather(core, tx.conn, &segments, 1, i64::MAX)?;
         let mut harvest = harvest.ok_or_else(|| Error::internal("a graph without points"))?;
         let at = harvest.places.get(&(namespace, SpaceKind::Memories)).copied();
         let at = at.ok_or_else(|| Error::internal("a graph over another namespace"))?;
@@ -154,7 +186,7 @@ pub(crate) fn adopt<T>(
 /// Writes a segment anew, without what is gone. The caller holds the lease.
 pub(crate) fn rewrite(core: &Core, row: SegmentRow) -> Result<()> {
     let harvest = core.db.snapshot(|conn| collect(core, conn, (row.lo, row.hi), vec![row]))?;
-    build(core, harvest)
+    build(core, harvest, core.settings.build)
 }
 
 /// Sweeps all files but these, before anything is published. A seal that was killed may have put its
@@ -200,7 +232,7 @@ pub(crate) fn merge_all(core: &Core, _lease: &Lease) -> Result<i64> {
         return Ok(segments.last().map_or(0, |only| only.row.hi));
     };
     let hi = harvest.hi;
-    build(core, harvest)?;
+    build(core, harvest, core.settings.build)?;
     Ok(hi)
 }
 
@@ -216,7 +248,14 @@ struct Harvest {
 }
 
 /// Chooses the range of a new segment and reads its points.
-fn gather(core: &Core, conn: &Connection, segments: &[Arc<Loaded>], least: u64) -> Result<Option<Harvest>> {
+/// At most `most` come from segments that are merged.
+fn gather(
+    core: &Core,
+    conn: &Connection,
+    segments: &[Arc<Loaded>],
+    least: u64,
+    most: i64,
+) -> Result<Option<Harvest>> {
     let seq = changes::last_seq(conn)?;
     let mut chosen = None;
     for (lo, hi) in gaps(segments, seq) {
@@ -230,7 +269,8 @@ fn gather(core: &Core, conn: &Connection, segments: &[Arc<Loaded>], least: u64) 
     };
     let mut replaced = Vec::new();
     for loaded in segments.iter().rev() {
-        if loaded.row.hi == lo && loaded.row.points <= RATIO * points {
+        let small = loaded.row.points <= RATIO * points && !crate::sabotage::on("merge_nothing");
+        if loaded.row.hi == lo && small && points + loaded.row.points <= most {
             lo = loaded.row.lo;
             points += loaded.row.points;
             replaced.push(loaded.row.clone());
@@ -295,7 +335,7 @@ impl Harvest {
     }
 }
 
-fn build(core: &Core, mut harvest: Harvest) -> Result<()> {
+fn build(core: &Core, mut harvest: Harvest, params: BuildParams) -> Result<()> {
     let replaced = std::mem::take(&mut harvest.replaced);
     let (row, _) = write(core, harvest, params)?;
     // Opened here, where nobody waits for it.

@@ -414,10 +414,14 @@ impl Drop for Store {
             return;
         }
         // Without `close`, a build under way is given up; what it would have sealed stays in the
-        // database and is sealed next time. Errors have nobody to go to: `close` is for those who care.
+        // database and is sealed next time, unless it is little. Errors have nobody to go to: `close` is for those who care.
         self.core.cancel.store(true, Ordering::Release);
         let _ = self.keeper.stop();
         let _ = triggers::write_denials(&self.core);
         let _ = self.core.receipts.flush(self.core.now());
+        if !self.core.db.is_read_only() && !std::thread::panicking() {
+            self.core.cancel.store(false, Ordering::Release);
+            let _ = seal::seal_quickly(&self.core);
+        }
     }
 }

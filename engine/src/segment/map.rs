@@ -26,12 +26,16 @@ impl Bytes {
         // SAFETY: the map is shared with the file, so its bytes must not change while they are borrowed:
         // a segment is written under another name and never modified once it bears its own.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        Ok(Bytes::Map(map))
+    }
+
+    /// From now on they are searched, no longer read from beginning to end.
+    pub(super) fn are_searched(&self) {
         #[cfg(unix)]
-        {
+        if let Bytes::Map(map) = self {
             // Searches jump: reading ahead of them is in vain. A refusal costs speed only.
             let _ = map.advise(memmap2::Advice::Random);
         }
-        Ok(Bytes::Map(map))
     }
 
     /// Copies bytes to where they are aligned.

@@ -60,11 +60,17 @@ impl Segment {
     /// Checks everything and opens the segment.
     pub(crate) fn open(bytes: Bytes, expect: &Expect) -> Result<Segment, SegmentFault> {
         let header = read_header(&bytes, expect)?;
-        check_sections(&bytes, &header)?;
+        check_places(&bytes, &header)?;
+        check_sums(
+            &bytes,
+            &header,
+            &Section::ALL.map(|s| (s, s != Section::Vectors && s != Section::Blocks)),
+        )?;
         let parts = lay_out(&bytes, &header)?;
-        for p in &parts {
-            check_space(&bytes, p, header.dim as usize)?;
-        }
+        let sums = || check_sums(&bytes, &header, &[(Section::Blocks, true)]);
+        let contents = || parts.iter().try_for_each(|p| check_space(&bytes, p, header.dim as usize));
+        both(header.sections[Section::Blocks as usize].length >= LARGE, sums, contents)?;
+        bytes.are_searched();
         let vectors: usize = parts.iter().map(|p| p.entry.nodes as usize).sum();
         let checked = (0..vectors.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Ok(Segment { bytes, header, parts, checked })
@@ -172,22 +178,54 @@ fn read_header(bytes: &[u8], expect: &Expect) -> Result<Header, SegmentFault> {
     Ok(header)
 }
 
-fn check_sections(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
+fn check_places(bytes: &[u8], header: &Header) -> Result<(), SegmentFault> {
     for s in Section::ALL {
         let e = &header.sections[s as usize];
-        let fits = e.offset.checked_add(e.length).is_some_and(|end| end <= header.length);
+        let fits = e.offset.checked_add(e.length).is_some_and(|end| end <= bytes.len() as u64);
         if e.kind != s as u32 + 1 || !e.offset.is_multiple_of(ALIGN) || e.offset < HEADER_LEN as u64 || !fits
         {
             return Err(SegmentFault::inconsistent("header", format!("the place of the {}", s.name())));
         }
-        if s != Section::Vectors
-            && !crate::sabotage::on("segments_unchecked")
+    }
+    Ok(())
+}
+
+/// Checks the checksums of those sections that are wanted.
+fn check_sums(bytes: &[u8], header: &Header, wanted: &[(Section, bool)]) -> Result<(), SegmentFault> {
+    for (s, _) in wanted.iter().filter(|(_, wanted)| *wanted) {
+        let e = &header.sections[*s as usize];
+        if !crate::sabotage::on("segments_unchecked")
             && xxh3_64(view(bytes, e.offset as usize, e.length as usize)) != e.checksum
         {
             return Err(SegmentFault::Checksum(s.name()));
         }
     }
     Ok(())
+}
+
+/// From so many bytes of codes and links on, two threads check them: 10^5 vectors or so.
+const LARGE: u64 = 16 << 20;
+
+/// Does both, at once where that is worth a thread and one can be had. The first is asked first what is wrong.
+fn both<E: Send>(
+    large: bool,
+    first: impl FnOnce() -> Result<(), E>,
+    second: impl Fn() -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    if !large {
+        first()?;
+        return second();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("wisen-open".to_owned()).spawn_scoped(scope, &second);
+        first()?;
+        // A panic is none of the file: it goes on here.
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => second(),
+        }
+    })
 }
 
 /// Gives out the parts of a section one after another, never more than the section has.
@@ -366,8 +404,9 @@ fn check_space(bytes: &[u8], p: &Parts, dim: usize) -> Result<(), SegmentFault> 
     Ok(())
 }
 
-/// Links below `nodes`, then nothing but [`NO_LINK`].
+/// Links below `nodes`, then nothing but [`NO_LINK`]. Without branches, so that many links are looked at together.
 fn row_is_sound(row: &[u32], nodes: u32) -> bool {
-    let used = row.iter().position(|&n| n == NO_LINK).unwrap_or(row.len());
-    row[..used].iter().all(|&n| n < nodes) && row[used..].iter().all(|&n| n == NO_LINK)
+    let strays = row.iter().fold(false, |bad, &n| bad | ((n >= nodes) & (n != NO_LINK)));
+    let gaps = row.windows(2).fold(false, |bad, w| bad | ((w[0] == NO_LINK) & (w[1] != NO_LINK)));
+    !strays & !gaps
 }

@@ -25,13 +25,8 @@ const PAGE: i64 = 4096;
 pub(super) fn tune(conn: &Connection) -> Result<()> {
     let pages: i64 = conn.pragma_query_value(None, "page_count", |r| r.get(0)).map_err(sql)?;
     let pages = (pages / LOG_SHARE).clamp(*CHECKPOINT_PAGES.start(), *CHECKPOINT_PAGES.end());
-    let set = |name: &str, value: i64| conn.pragma_update(None, name, value).or_else(none);
-    set("wal_autocheckpoint", pages).and_then(|()| set("journal_size_limit", pages * PAGE)).map_err(sql)
-}
-
-/// Some pragmas return a row, some none.
-fn none(error: rusqlite::Error) -> rusqlite::Result<()> {
-    if error == rusqlite::Error::ExecuteReturnedResults { Ok(()) } else { Err(error) }
+    conn.pragma_update(None, "wal_autocheckpoint", pages).map_err(sql)?;
+    conn.pragma_update(None, "journal_size_limit", pages * PAGE).map_err(sql)
 }
 
 /// The connection that writes, and whether the store lies on read-only media.

@@ -43,6 +43,10 @@ const WRITER_WORD: usize = 5;
 const HALT_WORD: usize = 6;
 const RULES_WORD: usize = 7;
 const TIME_WORD: usize = 8;
+/// Free pages of the database go back to the file system when there are more than so many (256 KiB)...
+const FREE_PAGES: i64 = 64;
+/// ...and more than one in so many is free.
+const FREE_SHARE: i64 = 8;
 /// More changes than a store can lose between two openings.
 const MOST_LOST: i64 = 1 << 40;
 pub(super) const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"WISENCTL");
@@ -83,6 +87,25 @@ impl Tx<'_> {
     /// Notes the time of something.
     pub(crate) fn note(&mut self, what: &str) -> Result<()> {
         identity::set_meta(self.conn, what, self.now)
+    }
+
+    /// Takes up to so many pages off the end of the database if too many of all are free, and moves what they held to
+    /// the free ones. Returns how many it took.
+    pub(crate) fn give_back(&self, pages: i64) -> Result<i64> {
+        let count = |name: &str| -> Result<i64> {
+            let mut statement = self.conn.prepare_cached(name).map_err(sql)?;
+            statement.query_row([], |r| r.get(0)).map_err(sql)
+        };
+        let (free, all) = (count("PRAGMA freelist_count")?, count("PRAGMA page_count")?);
+        if free <= FREE_PAGES || free * FREE_SHARE <= all {
+            return Ok(0);
+        }
+        let mut statement =
+            self.conn.prepare_cached(&format!("PRAGMA incremental_vacuum({pages})")).map_err(sql)?;
+        let mut steps = statement.query([]).map_err(sql)?;
+        // Each step takes one.
+        while steps.next().map_err(sql)?.is_some() {}
+        Ok(free - count("PRAGMA freelist_count")?)
     }
 
     /// The number that the next change will get.
@@ -301,25 +324,6 @@ impl Db {
         let writer = self.writer.lock();
         let conn = writer.as_ref().ok_or(Error::Closed)?;
         conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.explain(e))
-    }
-
-    /// Pages of the database that are free, and all.
-    pub(crate) fn pages(&self) -> Result<(i64, i64)> {
-        self.read(|conn| {
-            let count = |name: &str| conn.pragma_query_value(None, name, |r| r.get(0)).map_err(sql);
-            Ok((count("freelist_count")?, count("page_count")?))
-        })
-    }
-
-    /// Takes up to so many free pages off the end of the database, to which others are moved.
-    pub(crate) fn give_back(&self, now: Timestamp, pages: i64) -> Result<()> {
-        self.write(now, |tx| {
-            let mut statement = tx.conn.prepare(&format!("PRAGMA incremental_vacuum({pages})")).map_err(sql)?;
-            let mut steps = statement.query([]).map_err(sql)?;
-            // Each step frees a page.
-            while steps.next().map_err(sql)?.is_some() {}
-            Ok(())
-        })
     }
 
     /// Lets the write-ahead log grow as fits the size of the database.

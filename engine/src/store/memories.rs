@@ -463,9 +463,11 @@ pub(crate) fn points_in(
 
 /// How many live memories have the vector that a change in `(lo, hi]` brought.
 pub(crate) fn count_points(conn: &Connection, (lo, hi): (i64, i64)) -> Result<i64> {
-    conn.prepare_cached("SELECT count(*) FROM memories WHERE vector_seq > ?1 AND vector_seq <= ?2 AND status = 0")
-        .and_then(|mut s| s.query_row([lo, hi], |r| r.get(0)))
-        .map_err(sql)
+    conn.prepare_cached(
+        "SELECT count(*) FROM memories WHERE vector_seq > ?1 AND vector_seq <= ?2 AND status = 0",
+    )
+    .and_then(|mut s| s.query_row([lo, hi], |r| r.get(0)))
+    .map_err(sql)
 }
 
 fn put_payload(

@@ -9,6 +9,44 @@ static const float north[4] = {0, 1, 0, 0};
 static const float mostly_east[4] = {0.9f, 0.1f, 0, 0};
 static const float up[4] = {0, 0, 1, 0};
 
+/* Several queries at once answer as they do one by one. */
+static void batches(struct wisen_store *store) {
+    struct wisen_query queries[3] = {query_of(mostly_east), query_of(north), query_of(up)};
+    struct wisen_recall *recalls[3] = {NULL, NULL, NULL};
+    struct wisen_receipt receipts[3];
+    size_t i, j;
+
+    queries[1].k = 1;
+    queries[2].no_receipt = 1;
+    OK(wisen_recall_many(store, queries, 3, 2, recalls, &error));
+    for (i = 0; i < 3; i++) {
+        struct wisen_recall *single = NULL;
+        OK(wisen_recall(store, &queries[i], &single, &error));
+        CHECK(recalls[i] != NULL && wisen_recall_count(recalls[i]) == wisen_recall_count(single));
+        for (j = 0; j < wisen_recall_count(single); j++) {
+            struct wisen_hit one = wisen_hit_init(), other = wisen_hit_init();
+            OK(wisen_recall_hit(recalls[i], j, &one, &error));
+            OK(wisen_recall_hit(single, j, &other, &error));
+            CHECK(one.id == other.id && one.score == other.score && same(one.content, other.content.data));
+        }
+        CHECK(wisen_recall_receipt(recalls[i], &receipts[i]) == (i < 2));
+        wisen_recall_free(&recalls[i]);
+        wisen_recall_free(&single);
+    }
+    CHECK(memcmp(receipts[0].bytes, receipts[1].bytes, 16) != 0);
+
+    /* A bad row is named, and there is no answer to any. */
+    queries[1].dimension = 3;
+    FAILS(WISEN_WRONG_DIMENSION, wisen_recall_many(store, queries, 3, 0, recalls, &error));
+    CHECK(recalls[0] == NULL && recalls[1] == NULL && recalls[2] == NULL);
+    queries[1].vector = NULL;
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_recall_many(store, queries, 3, 0, recalls, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_recall_many(store, queries, 1, 257, recalls, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_recall_many(store, queries, 1, 1, NULL, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_recall_many(store, NULL, 1, 1, recalls, &error));
+    OK(wisen_recall_many(store, NULL, 0, 0, NULL, &error));
+}
+
 void test_recall(const char *folder) {
     struct wisen_store *store = opened(inside(folder, "recall"));
     struct wisen_memory many[3] = {memory_of("go east", east), memory_of("go north", north),
@@ -89,5 +127,7 @@ void test_recall(const char *folder) {
     OK(wisen_recall_hit(recall, 0, &hit, &error));
     CHECK(hit.id == ids[2] && same(hit.namespace_name, "sky"));
     wisen_recall_free(&recall);
+
+    batches(store);
     wisen_store_free(&store);
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use wisen::{Query, Store};
-use wisen_benches::page::Page;
 use wisen_benches::pace::quantile;
+use wisen_benches::page::Page;
 
 use super::common::{Bench, fill};
 
@@ -19,13 +19,21 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     fill(&store, bench.base.rows().map(<[f32]>::to_vec))?;
     store.seal()?;
     let ask = |query: &[f32], receipt| Query::new(query).receipt(receipt);
-    page.columns(&["receipts", "one by one, queries/s", "batch, 1 thread", "batch, 2 threads", "2 threads / 1 (median)", "best"]);
+    page.columns(&[
+        "receipts",
+        "one by one, queries/s",
+        "batch, 1 thread",
+        "batch, 2 threads",
+        "2 threads / 1 (median)",
+        "best",
+    ]);
     for receipt in [false, true] {
         let queries: Vec<Query> = bench.queries.rows().map(|query| ask(query, receipt)).collect();
         let mut seconds = [Vec::new(), Vec::new(), Vec::new()];
         for round in 0..=ROUNDS {
             let began = Instant::now();
-            let singly = queries.iter().map(|query| store.recall(query)).collect::<wisen::Result<Vec<_>>>()?;
+            let singly =
+                queries.iter().map(|query| store.recall(query)).collect::<wisen::Result<Vec<_>>>()?;
             let one_by_one = began.elapsed().as_secs_f64();
             let mut took = vec![one_by_one];
             for threads in [1, 2] {

@@ -94,7 +94,8 @@ pub fn recall_at_10(
     let mut found = 0;
     for (query, truth) in queries.iter().zip(truth) {
         let recall = store.recall(&Query::new(*query).receipt(false).width(width))?;
-        found += recall.hits.iter().filter_map(|hit| row_of(hit.id)).filter(|row| truth.contains(row)).count();
+        found +=
+            recall.hits.iter().filter_map(|hit| row_of(hit.id)).filter(|row| truth.contains(row)).count();
     }
     Ok(found as f64 / (10 * queries.len()) as f64)
 }
@@ -124,7 +125,9 @@ pub fn child(args: &Args, part: &str, store: &Path, more: &[String]) -> Result<V
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "the child ended with {}: {text}", output.status);
-    text.split_whitespace().map(|word| word.parse().with_context(|| format!("the child says {word:?}"))).collect()
+    text.split_whitespace()
+        .map(|word| word.parse().with_context(|| format!("the child says {word:?}")))
+        .collect()
 }
 
 /// What a child does.
@@ -170,5 +173,7 @@ pub fn opened(bench: &Bench<'_>, store: &Path, names: [&str; 2], recalls: usize)
     let more = [names[0].to_owned(), names[1].to_owned(), recalls.to_string()];
     let runs = (0..5).map(|_| child(bench.args, "open", store, &more)).collect::<Result<Vec<_>>>()?;
     let columns = 0..runs[0].len();
-    Ok(columns.map(|i| wisen_benches::pace::quantile(&runs.iter().map(|run| run[i]).collect::<Vec<_>>(), 0.5)).collect())
+    Ok(columns
+        .map(|i| wisen_benches::pace::quantile(&runs.iter().map(|run| run[i]).collect::<Vec<_>>(), 0.5))
+        .collect())
 }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use wisen::{Options, Query, Store};
 use wisen_benches::mixture::Mixture;
 use wisen_benches::npy::Matrix;
-use wisen_benches::page::Page;
 use wisen_benches::pace::{Took, quantile};
+use wisen_benches::page::Page;
 
 use super::common::{Bench, exact, fill, opened, recall_at_10};
 
@@ -85,8 +85,19 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
         store.close()?;
     }
     page.columns(&[
-        "vectors ", "width", "recall@10", "p50 us", "p99 us", "cpu p50 us", "KB touched", "re-ranked", "open ms",
-        "open to first answer ms", "bytes resident a vector", "of f32", "bytes anonymous a vector",
+        "vectors ",
+        "width",
+        "recall@10",
+        "p50 us",
+        "p99 us",
+        "cpu p50 us",
+        "KB touched",
+        "re-ranked",
+        "open ms",
+        "open to first answer ms",
+        "bytes resident a vector",
+        "of f32",
+        "bytes anonymous a vector",
     ]);
     for side in &sides {
         let open = opened(bench, &side.path, ["default", "default"], 1000)?;
@@ -107,7 +118,8 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
             format!("{:.0}", open[5] / side.rows as f64),
         ]);
     }
-    let ratio = |of: fn(&Took) -> &Vec<f64>| quantile(of(&sides[1].took), 0.5) / quantile(of(&sides[0].took), 0.5);
+    let ratio =
+        |of: fn(&Took) -> &Vec<f64>| quantile(of(&sides[1].took), 0.5) / quantile(of(&sides[0].took), 0.5);
     page.remark(&format!(
         "Latency of the large store over that of the small one, at recall@10 0.95: x {:.2} (of the processor's time x {:.2}). \
          Resident: pages of segments in memory after 1,000 recalls in a fresh process, vectors read for re-ranking and their neighbours in a page included.",

@@ -17,7 +17,8 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     page.section("Memory for a quarter of the segments");
     let path = bench.folder.join("large");
     ensure!(path.exists(), "{} is missing: ask for the study large as well", path.display());
-    let segments: u64 = files(&path)?.iter().map(|file| fs::metadata(file).map_or(0, |found| found.len())).sum();
+    let segments: u64 =
+        files(&path)?.iter().map(|file| fs::metadata(file).map_or(0, |found| found.len())).sum();
     let limit = segments / 4;
     let group = match Group::new(limit) {
         Ok(group) => group,
@@ -31,7 +32,15 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
          warm-up. Limited: in a control group with {limit} bytes, cached pages of files included, the segments out of the cache before.",
         segments, bench.args.seconds,
     ));
-    page.columns(&["memory    ", "open to first answer ms", "recalls/s", "of unlimited", "re-rank reads a recall", "major faults a recall", "KB read from disk a recall"]);
+    page.columns(&[
+        "memory    ",
+        "open to first answer ms",
+        "recalls/s",
+        "of unlimited",
+        "re-rank reads a recall",
+        "major faults a recall",
+        "KB read from disk a recall",
+    ]);
     let mut unlimited = f64::NAN;
     for limited in [false, true] {
         if limited {

@@ -86,7 +86,10 @@ fn main() -> Result<()> {
     if let Some(child) = &args.child {
         return common::play(&args, child);
     }
-    ensure!(args.vectors > 0 && args.namespaces > 0 && args.processes > 0, "of nothing nothing can be measured");
+    ensure!(
+        args.vectors > 0 && args.namespaces > 0 && args.processes > 0,
+        "of nothing nothing can be measured"
+    );
     let source = args.data.clone().unwrap_or_else(|| data::shipped().join("ann"));
     let (base, queries) = common::load(&source, args.dim)?;
     let mut page = Page::new();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use wisen::{Options, Query, Store};
 use wisen_benches::crowd::Crowd;
-use wisen_benches::page::Page;
 use wisen_benches::pace::{Took, quantile};
+use wisen_benches::page::Page;
 
 use super::common::{Bench, fill};
 
@@ -21,7 +21,19 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
          a fifteenth of them and a tail just below {SEAL_AT}; the next memories have all of them merged. Asleep: neither on a processor nor \
          waiting for one (own locks, and the disk). Milliseconds."
     ));
-    page.columns(&["handle       ", "while  ", "recalls", "p50", "p99", "longest", "p99 / idle", "cpu p50", "cpu p99", "asleep > 1 ms", "longest asleep"]);
+    page.columns(&[
+        "handle       ",
+        "while  ",
+        "recalls",
+        "p50",
+        "p99",
+        "longest",
+        "p99 / idle",
+        "cpu p50",
+        "cpu p99",
+        "asleep > 1 ms",
+        "longest asleep",
+    ]);
     for other in [false, true] {
         one(bench, page, other)?;
     }
@@ -65,7 +77,8 @@ fn one(bench: &Bench<'_>, page: &mut Page, other: bool) -> Result<()> {
     let goes_on = || {
         asks += 1;
         // Half a second beyond: the first recalls on the new segment belong to it.
-        let over = asks % 25 == 0 && store.stats().is_ok_and(|stats| stats.seals > before && stats.segments == 1);
+        let over =
+            asks % 25 == 0 && store.stats().is_ok_and(|stats| stats.seals > before && stats.segments == 1);
         !over && began.elapsed() < Duration::from_mins(10)
     };
     busy.paced(PER_SECOND, goes_on, ask)?;

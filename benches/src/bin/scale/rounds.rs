@@ -37,7 +37,15 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
         bench.base.len(),
         queries.len(),
     ));
-    page.columns(&["step          ", "recall@10", "less than fresh", "segments", "largest MB", "compacted MB", "largest / compacted"]);
+    page.columns(&[
+        "step          ",
+        "recall@10",
+        "less than fresh",
+        "segments",
+        "largest MB",
+        "compacted MB",
+        "largest / compacted",
+    ]);
     let store = Store::open(&path, options())?;
     let watch = Watch::default();
     let mut rows: HashMap<MemoryId, usize> = HashMap::new();
@@ -125,7 +133,9 @@ fn compacted(store: &Store, folder: &Path) -> Result<u64> {
     compact.compact()?;
     compact.close()?;
     let (bytes, _) = size(&copy);
-    std::fs::remove_dir_all(&copy).and_then(|()| std::fs::remove_file(&file)).context("the copy does not go")?;
+    std::fs::remove_dir_all(&copy)
+        .and_then(|()| std::fs::remove_file(&file))
+        .context("the copy does not go")?;
     Ok(bytes)
 }
 

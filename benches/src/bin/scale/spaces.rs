@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use wisen::{Memory, Options, Query, Store};
 use wisen_benches::crowd::Crowd;
 use wisen_benches::npy::Matrix;
-use wisen_benches::page::Page;
 use wisen_benches::pace::quantile;
+use wisen_benches::page::Page;
 
 use super::common::{Bench, child, exact, opened, recall_at_10, size};
 
@@ -21,7 +21,8 @@ pub fn namespaces(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     let path = bench.folder.join("spaces");
     let crowd = Crowd::around(bench.base, 0.4, 11);
     let began = Instant::now();
-    let store = Store::open(&path, Options::new(bench.args.dim).seal_at(100_000).threads(bench.args.threads))?;
+    let store =
+        Store::open(&path, Options::new(bench.args.dim).seal_at(100_000).threads(bench.args.threads))?;
     for part in (0..many).collect::<Vec<_>>().chunks(50) {
         let row = |space: usize, i: usize| {
             let vector = crowd.vector((space * EACH + i) as u64);
@@ -49,7 +50,17 @@ pub fn namespaces(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     }
     let sampled = (0..many).step_by((many / 20).max(1)).count() as f64;
     let stats = store.stats()?;
-    page.columns(&["open ms", "open to first answer ms", "next in another namespace ms", "files", "segments", "unsealed", "store MB", "recall@10", "filled in s"]);
+    page.columns(&[
+        "open ms",
+        "open to first answer ms",
+        "next in another namespace ms",
+        "files",
+        "segments",
+        "unsealed",
+        "store MB",
+        "recall@10",
+        "filled in s",
+    ]);
     page.row(&[
         format!("{:.1}", took[0]),
         format!("{:.1}", took[1]),
@@ -70,7 +81,18 @@ pub fn processes(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     let many = bench.args.processes;
     page.section(&format!("{many} processes that remember ten things each"));
     page.remark("Each opens the store, remembers ten things one by one, and ends; \"closing\": not without having closed it.");
-    page.columns(&["ends by ", "a process ms p50", "p99", "open ms", "open to first answer ms", "files at most", "files", "segments", "unsealed", "recall@10"]);
+    page.columns(&[
+        "ends by ",
+        "a process ms p50",
+        "p99",
+        "open ms",
+        "open to first answer ms",
+        "files at most",
+        "files",
+        "segments",
+        "unsealed",
+        "recall@10",
+    ]);
     for closing in [false, true] {
         let path = bench.folder.join("processes");
         Store::open(&path, Options::new(bench.args.dim))?.close()?;
