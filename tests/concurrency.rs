@@ -96,7 +96,9 @@ fn threads_write_read_and_seal_at_once() {
 #[test]
 fn a_batch_answers_as_one_by_one() {
     let place = Place::new();
-    let store = place.open(Options::new(24).scan_below(0));
+    // A clock that stands still: a hit tells how old it is.
+    let clock = std::sync::Arc::new(wisen::ManualClock::at(1_700_000_000_000_000));
+    let store = place.open(Options::new(24).scan_below(0).clock(clock));
     let all = fill(&store, &vectors(1, 2000, 24));
     store.seal().unwrap();
     wisen_tests::practise(&store, &vectors(2, 60, 24));

@@ -1830,6 +1830,10 @@ struct wisen_stats {
      * Expected calibration error of the promises, in 0 to 1.
      */
     double calibration_error;
+    /**
+     * Full vectors compared by recalls since opening, beyond their codes.
+     */
+    uint64_t reranked;
 };
 
 /**
@@ -2273,6 +2277,19 @@ wisen_status wisen_recall(struct wisen_store *store,
                           const struct wisen_query *query,
                           struct wisen_recall **recall,
                           struct wisen_error **error);
+
+/**
+ * Answers `count` queries that lie side by side, on up to `threads` threads (0: one per core; at most 256),
+ * which end with the call. On success `recalls[i]` is the answer to `queries[i]`, as wisen_recall() gives it,
+ * with a receipt of its own: `count` handles, each to be freed with wisen_recall_free(). On failure all of them
+ * are NULL; if a query is at fault, the error names its row (wisen_error_row()). Any thread.
+ */
+wisen_status wisen_recall_many(struct wisen_store *store,
+                               const struct wisen_query *queries,
+                               size_t count,
+                               size_t threads,
+                               struct wisen_recall **recalls,
+                               struct wisen_error **error);
 
 /**
  * How many hits there are; 0 for NULL.
