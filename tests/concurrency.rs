@@ -104,7 +104,7 @@ fn a_batch_answers_as_one_by_one() {
     wisen_tests::practise(&store, &vectors(2, 60, 24));
     fill(&store, &vectors(3, 100, 24));
     let plain: Vec<Query> =
-        vectors(4, 600, 24).into_iter().map(|vector| Query::new(vector).content(true)).collect();
+        vectors(4, 240, 24).into_iter().map(|vector| Query::new(vector).content(true)).collect();
     let drawn = |(seed, query): (u64, &Query)| query.clone().explore(3).hold_out(0.2).seed(seed);
     let drawn: Vec<Query> = (0..).zip(&plain).map(drawn).collect();
     for queries in [&plain, &drawn] {

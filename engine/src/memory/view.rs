@@ -128,7 +128,9 @@ impl View {
         rows.retain(|row| !self.condemned.lock().contains_key(&row.name) && self.make_ready(row));
         let gone_over = self.catch_up(db);
         // What was opened in vain: others have replaced it meanwhile.
-        rows.iter().for_each(|row| self.forget_ready(&row.name));
+        for row in rows {
+            self.forget_ready(&row.name);
+        }
         gone_over
     }
 

@@ -406,7 +406,7 @@ fn check_space(bytes: &[u8], p: &Parts, dim: usize) -> Result<(), SegmentFault> 
 
 /// Links below `nodes`, then nothing but [`NO_LINK`]. Without branches, so that many links are looked at together.
 fn row_is_sound(row: &[u32], nodes: u32) -> bool {
-    let strays = row.iter().fold(false, |bad, &n| bad | ((n >= nodes) & (n != NO_LINK)));
-    let gaps = row.windows(2).fold(false, |bad, w| bad | ((w[0] == NO_LINK) & (w[1] != NO_LINK)));
-    !strays & !gaps
+    let strays: u32 = row.iter().map(|&n| u32::from(n >= nodes && n != NO_LINK)).sum();
+    let gaps: u32 = row.windows(2).map(|w| u32::from(w[0] == NO_LINK && w[1] != NO_LINK)).sum();
+    strays + gaps == 0
 }
