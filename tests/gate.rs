@@ -1,6 +1,7 @@
 //! What is let into a store: hooks, secrets, hidden characters; and where memories come from.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,4 +187,67 @@ fn hits_carry_trust_source_and_age() {
     assert_eq!(store.get(id).unwrap().unwrap().provenance, before);
     store.forget(id).unwrap();
     assert_sound(&store);
+}
+
+/// Flags go with the text in which something was noticed.
+#[test]
+fn flags_are_those_of_the_present_texts() {
+    let store = open(|options| options);
+    let secret = "use AKIAQ3EGRVTXJ5MNKL2P";
+    let flags = |id: MemoryId| store.get(id).unwrap().unwrap().provenance.flags;
+    let id = store.remember(Memory::new(secret, V).metadata(json!({ "note": "pay\u{200b}load" }))).unwrap();
+    assert_eq!(flags(id), [Flag::Redacted, Flag::Invisible]);
+    store.update(id, Update::new().content("nothing to see")).unwrap();
+    assert_eq!(flags(id), [Flag::Invisible], "the metadata stays");
+    store.update(id, Update::new().metadata(json!({ "note": "fine" }))).unwrap();
+    assert_eq!(flags(id), []);
+    store.update(id, Update::new().metadata(json!({ "key": secret }))).unwrap();
+    store.update(id, Update::new().content("a\u{202e}b")).unwrap();
+    assert_eq!(flags(id), [Flag::Redacted, Flag::Bidirectional]);
+    store.update(id, Update::new().kind("recipe")).unwrap();
+    assert_eq!(flags(id), [Flag::Redacted, Flag::Bidirectional], "neither text changed");
+    assert_sound(&store);
+}
+
+/// Notes of reports and texts of queries are looked at as memories are; a key cannot be changed, and is refused.
+#[test]
+fn secrets_in_notes_queries_and_keys() {
+    let secret = "AKIAQ3EGRVTXJ5MNKL2P";
+    let place = Place::new();
+    let store = place.open(Options::new(4));
+    let id = store.remember(Memory::new("fine", V)).unwrap();
+    let recall = store.recall(&Query::new(V).text(format!("log in with {secret}"))).unwrap();
+    let told = Report::on(recall.receipt.unwrap(), Outcome::Success).key("k").note(format!("used {secret}"));
+    let first = store.report(&told).unwrap();
+    assert_eq!(store.report(&told).unwrap().id, first.id, "the same report under the same key");
+    let refused = |error: wisen::Error| {
+        assert_eq!(error.code(), ErrorCode::Refused, "{error}");
+        assert!(error.to_string().contains("key") && !error.to_string().contains(secret), "{error}");
+    };
+    refused(store.remember(Memory::new("other", V).key(secret)).unwrap_err());
+    refused(store.report(&Report::on_memory(id, Outcome::Success).key(secret)).unwrap_err());
+    // Keys are random by nature.
+    let random = "b8e6f0c2-4a57-4c8b-9d1e-2f3a4b5c6d7e";
+    store.remember(Memory::new("other", V).key(random)).unwrap();
+    store.close().unwrap();
+    for file in fs::read_dir(place.store()).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.is_file() {
+            let bytes = fs::read(&file).unwrap();
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{}", file.display());
+        }
+    }
+
+    let refusing = open(|options| options.secrets(SecretAction::Refuse));
+    let id = refusing.remember(Memory::new("fine", V)).unwrap();
+    for error in [
+        refusing.recall(&Query::new(V).text(secret)).unwrap_err(),
+        refusing.report(&Report::on_memory(id, Outcome::Success).note(secret)).unwrap_err(),
+        refusing.report(&Report::on_memory(id, Outcome::Success).key(secret)).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::Refused, "{error}");
+    }
+    let tagging = open(|options| options.secrets(SecretAction::Tag));
+    let id = tagging.remember(Memory::new("fine", V).key(secret)).unwrap();
+    assert_eq!(tagging.get(id).unwrap().unwrap().key.as_deref(), Some(secret));
 }

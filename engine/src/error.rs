@@ -71,8 +71,9 @@ pub enum Error {
         /// Whether the caller or the file system made it so.
         why: String,
     },
-    /// The store was created with other settings than those asked for.
-    #[error("the store at {path} was created with {what} {stored} and is opened with {given}: leave {what} out of the options, or use another store", path = .path.display())]
+    /// The store was created with other settings than those asked for, or a vector was made with another
+    /// embedding model than those of the store.
+    #[error("the store at {path} was created with {what} {stored}, and {given} is given: leave {what} out, use another store, or re-embed this one", path = .path.display())]
     Mismatch {
         /// Directory of the store.
         path: PathBuf,
@@ -80,7 +81,7 @@ pub enum Error {
         what: &'static str,
         /// Its value in the store.
         stored: String,
-        /// Its value in the options.
+        /// Its value in the options, or with the vector.
         given: String,
     },
     /// One of several memories or reports given together is at fault; none of them was stored.
@@ -241,8 +242,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// A memory was not let in, by the hook of the handle or because of a secret in it.
-    #[error("the memory was refused by {by}: {why}; change it, or the setting that refuses it")]
+    /// A memory, or another text to be stored, was not let in, by the hook of the handle or because of a secret
+    /// in it.
+    #[error("refused by {by}: {why}; change it, or the setting that refuses it")]
     Refused {
         /// `"the hook"` or `"the secret detectors"`.
         by: &'static str,

@@ -7,8 +7,10 @@ use wisen::{Hit, Precedent};
 use crate::call::call_on;
 use crate::error::{invalid, wisen_error};
 use crate::guard::source_number;
+use crate::origin::{self, Origin};
 use crate::raw::from_c;
 use crate::recall::wisen_recall;
+use crate::receipt::wisen_receipt;
 use crate::status::wisen_status;
 use crate::text::{Chars, json, wisen_text};
 
@@ -87,6 +89,23 @@ pub struct wisen_hit {
     /// What was noticed when it came, added up: 1 it holds a secret, 2 a secret was taken out, 4 a word is too
     /// random for one, 8 invisible characters, 16 bidirectional marks. 0 unless the query asked for contents.
     pub flags: u32,
+    /// The recall in which it came about; all zero: not told, or the query asked for no contents.
+    pub origin: wisen_receipt,
+    /// The memories that it was made of; none unless the query asked for contents.
+    pub parents: *const u64,
+    /// How many parents there are.
+    pub parents_count: usize,
+    /// The model that wrote it; NULL: not told, or the query asked for no contents.
+    pub model: wisen_text,
+    /// What the hook of a handle has called it; none unless the query asked for contents.
+    pub tags: *const wisen_text,
+    /// How many tags there are.
+    pub tags_count: usize,
+    /// The PREFER or AVOID directive that has shifted its rank; NULL: none has.
+    pub rule: wisen_text,
+    /// By how much it has shifted the score: in -1.8 to 0.7; 0 without one. It moves the place and not the
+    /// probability.
+    pub shift: f64,
 }
 
 /// A hit, and its texts as C sees them.
@@ -96,7 +115,8 @@ pub(crate) struct Shown {
     content: Option<Chars>,
     metadata: Option<Chars>,
     reasons: OnceCell<Chars>,
-    author: Option<Chars>,
+    rule: Option<Chars>,
+    origin: Origin,
 }
 
 impl Shown {
@@ -104,13 +124,16 @@ impl Shown {
         let namespace = Chars::new(std::mem::take(&mut hit.namespace));
         let content = hit.content.take().map(Chars::new);
         let metadata = hit.metadata.take().as_ref().and_then(json);
-        let author = hit.provenance.as_ref().and_then(|from| from.author.clone()).map(Chars::new);
-        Self { hit, namespace, content, metadata, reasons: OnceCell::new(), author }
+        let origin = Origin::new(hit.provenance.as_ref());
+        let rule = hit.rule.as_deref().map(Chars::new);
+        Self { hit, namespace, content, metadata, reasons: OnceCell::new(), rule, origin }
     }
 
     fn lend(&self) -> wisen_hit {
         let (evidence, from) = (&self.hit.evidence, self.hit.provenance.as_ref());
         let (interval_low, interval_high) = self.hit.interval();
+        let (parents, parents_count) = self.origin.parents();
+        let (tags, tags_count) = self.origin.tags();
         let reasons = self.reasons.get_or_init(|| Chars::new(self.hit.reasons().join("\n")));
         wisen_hit {
             struct_size: size_of::<wisen_hit>() as u32,
@@ -134,11 +157,19 @@ impl Shown {
             metadata: Chars::lend_option(self.metadata.as_ref()),
             reasons: reasons.lend(),
             propensity: self.hit.propensity,
-            author: Chars::lend_option(self.author.as_ref()),
+            author: self.origin.author(),
             trust: from.map_or(0.0, |from| from.trust),
             age_us: from.map_or(0, |from| from.age.as_micros() as u64),
             source: source_number(from.and_then(|from| from.source)),
-            flags: from.map_or(0, |from| from.flags.iter().map(|flag| *flag as u32).sum()),
+            flags: origin::flags(from),
+            origin: origin::receipt(from),
+            parents,
+            parents_count,
+            model: self.origin.model(),
+            tags,
+            tags_count,
+            rule: Chars::lend_option(self.rule.as_ref()),
+            shift: self.hit.shift,
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod call;
 mod handle;
+mod origin;
 mod raw;
 mod sized;
 mod text;
@@ -30,6 +31,8 @@ mod recall;
 mod hit;
 
 mod warning;
+
+mod rule_note;
 
 mod receipt;
 mod report;
@@ -62,3 +65,4 @@ mod window;
 mod calibration;
 
 mod keep;
+mod reembed;

@@ -57,6 +57,9 @@ pub struct wisen_memory {
     pub parents_count: usize,
     /// The model that wrote it (1 to 255 bytes). NULL: not told.
     pub model: wisen_text,
+    /// The model that made `vector`: WISEN_MISMATCH if those of the store were made with another one
+    /// (wisen_options.model). NULL: not told.
+    pub embedding_model: wisen_text,
 }
 
 /// A change to a stored memory: what is not named stays. Make it with wisen_update_init().
@@ -79,6 +82,8 @@ pub struct wisen_update {
     pub metadata: wisen_text,
     /// How long it may be recalled from now on, in microseconds. 0: stays.
     pub time_to_live_us: u64,
+    /// The model that made `vector`, as wisen_memory.embedding_model.
+    pub embedding_model: wisen_text,
 }
 
 fn parse_json(text: &str) -> Result<Value, Fault> {
@@ -129,6 +134,9 @@ impl Given<'_, wisen_memory> {
         if let Some(model) = self.text("model", |m| m.model)? {
             memory = memory.model(model);
         }
+        if let Some(model) = self.text("embedding_model", |m| m.embedding_model)? {
+            memory = memory.embedding_model(model);
+        }
         if self.time_to_live_us != 0 {
             memory = memory.time_to_live(Duration::from_micros(self.time_to_live_us));
         }
@@ -145,6 +153,9 @@ impl Given<'_, wisen_update> {
         let vector = self.slice("vector", |u| (u.vector, u.dimension))?;
         if !self.vector.is_null() {
             update = update.vector(vector);
+        }
+        if let Some(model) = self.text("embedding_model", |u| u.embedding_model)? {
+            update = update.embedding_model(model);
         }
         if let Some(kind) = self.text("kind", |u| u.kind)? {
             update = update.kind(kind);

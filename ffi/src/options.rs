@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wisen::{Durability, Incoming, Metric, Options};
+use wisen::{Durability, Incoming, Metric, Options, PublicKey};
 
 use crate::error::{Fault, invalid};
 use crate::guard::{self, wisen_hook};
@@ -88,6 +88,9 @@ pub struct wisen_options {
     pub hook: wisen_hook,
     /// Handed to the hook. Has to be good for any thread, until the store is freed.
     pub hook_data: *mut std::ffi::c_void,
+    /// The public key, as text, with which the authorities of the store have to begin, that of
+    /// wisen_create_authority(): of any other store wisen_check() denies everything. NULL: what the store says.
+    pub authority_key: wisen_text,
 }
 
 impl Given<'_, wisen_options> {
@@ -116,6 +119,9 @@ impl Given<'_, wisen_options> {
         options = options.secrets(guard::secret_action(self.secrets)?);
         if let Some(hook) = Callback::new(self.hook, self.hook_data) {
             options = options.hook(Arc::new(move |memory: &Incoming<'_>| guard::ask(&hook, memory)));
+        }
+        if let Some(key) = self.text("authority_key", |options| options.authority_key)? {
+            options = options.authority_key(PublicKey::parse(key)?);
         }
         if self.busy_timeout_ms != 0 {
             options = options.busy_timeout(Duration::from_millis(self.busy_timeout_ms));

@@ -8,6 +8,7 @@ use wisen::Error;
 
 use crate::error::{Fault, invalid};
 use crate::guard::{wisen_hook, wisen_incoming, wisen_ruling};
+use crate::reembed::{wisen_batch, wisen_embed};
 use crate::text::wisen_text;
 
 /// Something to read; may be NULL.
@@ -91,6 +92,24 @@ impl Callback {
         // SAFETY: a function that the caller of wisen_open() gave for this; both structures live until it returns.
         unsafe { (self.function)(self.data, memory, &raw mut ruling) };
         ruling
+    }
+}
+
+/// A function of C that embeds texts, and what it is handed.
+pub(crate) struct Embedder {
+    function: unsafe extern "C" fn(*mut c_void, *const wisen_batch) -> i32,
+    data: *mut c_void,
+}
+
+impl Embedder {
+    pub(crate) fn new(function: wisen_embed, data: *mut c_void) -> Option<Self> {
+        function.map(|function| Self { function, data })
+    }
+
+    /// `batch` lends it room for as many numbers and bytes as it says.
+    pub(crate) fn ask(&self, batch: &wisen_batch) -> i32 {
+        // SAFETY: a function that the caller of wisen_reembed() gave for this; all it is lent lives until it returns.
+        unsafe { (self.function)(self.data, batch) }
     }
 }
 

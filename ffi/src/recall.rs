@@ -11,6 +11,7 @@ use crate::handle::{Object, free, give};
 use crate::hit::Shown;
 use crate::raw::from_c;
 use crate::receipt::wisen_receipt;
+use crate::rule_note::Noted;
 use crate::sized::Given;
 use crate::status::wisen_status;
 use crate::store::wisen_store;
@@ -65,6 +66,9 @@ pub struct wisen_query {
     /// "exists": true) for fields declared with wisen_declare_field(), {"all": [...]}, {"any": [...]},
     /// {"not": {...}}. NULL: all.
     pub filter: wisen_text,
+    /// The model that made `vector`: WISEN_MISMATCH if those of the store were made with another one
+    /// (wisen_options.model). NULL: not told.
+    pub embedding_model: wisen_text,
 }
 
 /// The answer to a query. Handle, to be freed with wisen_recall_free(); one thread at a time. It
@@ -76,6 +80,7 @@ pub struct wisen_recall {
     withheld: bool,
     pub(crate) hits: Vec<Shown>,
     pub(crate) warnings: Vec<Warned>,
+    pub(crate) rules: Vec<Noted>,
 }
 
 impl Object for wisen_recall {
@@ -92,6 +97,7 @@ impl From<wisen::Recall> for wisen_recall {
             withheld: found.withheld,
             hits: found.hits.into_iter().map(Shown::new).collect(),
             warnings: found.warnings.into_iter().map(Warned::new).collect(),
+            rules: found.rules.into_iter().map(Noted::new).collect(),
         }
     }
 }
@@ -110,6 +116,9 @@ impl Given<'_, wisen_query> {
         }
         for name in self.texts("namespaces", |q| (q.namespaces, q.namespace_count))? {
             query = query.namespace(name);
+        }
+        if let Some(model) = self.text("embedding_model", |q| q.embedding_model)? {
+            query = query.embedding_model(model);
         }
         if let Some(kind) = self.text("kind", |q| q.kind)? {
             query = query.kind(kind);

@@ -7,8 +7,11 @@ use wisen::{MemoryId, Record};
 
 use crate::call::{ErrorPlace, call_on, peek};
 use crate::error::{Fault, invalid, wisen_error};
+use crate::guard::source_number;
 use crate::handle::{Object, free, give};
+use crate::origin::{self, Origin};
 use crate::raw::{Out, from_c};
+use crate::receipt::wisen_receipt;
 use crate::status::wisen_status;
 use crate::store::wisen_store;
 use crate::text::{Chars, json, wisen_text};
@@ -50,6 +53,27 @@ pub struct wisen_record {
     pub superseded_by: u64,
     /// The memory that stands for it since it was merged (wisen_distil()); 0: none.
     pub merged_into: u64,
+    /// How far the word of its author is good, in 0 to 1: 1 if it names none, else its reliability
+    /// (wisen_principal).
+    pub trust: f64,
+    /// How long ago it was stored, in microseconds.
+    pub age_us: u64,
+    /// A wisen_source. 0: not told.
+    pub source: i32,
+    /// What was noticed when it came, added up, as in wisen_hit.flags.
+    pub flags: u32,
+    /// The recall in which it came about; all zero: not told.
+    pub origin: wisen_receipt,
+    /// The memories that it was made of.
+    pub parents: *const u64,
+    /// How many parents there are.
+    pub parents_count: usize,
+    /// The model that wrote it; NULL: not told.
+    pub model: wisen_text,
+    /// What the hook of a handle has called it.
+    pub tags: *const wisen_text,
+    /// How many tags there are.
+    pub tags_count: usize,
 }
 
 /// A list of records. Handle, to be freed with wisen_records_free(); one thread at a time. It needs
@@ -68,7 +92,7 @@ struct Shown {
     kind: Chars,
     content: Chars,
     metadata: Option<Chars>,
-    author: Option<Chars>,
+    origin: Origin,
     key: Option<Chars>,
 }
 
@@ -79,13 +103,16 @@ impl Shown {
             kind: Chars::new(std::mem::take(&mut record.kind)),
             content: Chars::new(std::mem::take(&mut record.content)),
             metadata: json(&record.metadata.take()),
-            author: record.author.take().map(Chars::new),
+            origin: Origin::new(Some(&record.provenance)),
             key: record.key.take().map(Chars::new),
             record,
         }
     }
 
     fn lend(&self) -> wisen_record {
+        let from = &self.record.provenance;
+        let (parents, parents_count) = self.origin.parents();
+        let (tags, tags_count) = self.origin.tags();
         wisen_record {
             struct_size: size_of::<wisen_record>() as u32,
             reserved: 0,
@@ -96,13 +123,23 @@ impl Shown {
             vector: self.record.vector.as_ptr(),
             dimension: self.record.vector.len(),
             metadata: Chars::lend_option(self.metadata.as_ref()),
-            author: Chars::lend_option(self.author.as_ref()),
+            author: self.origin.author(),
             key: Chars::lend_option(self.key.as_ref()),
             created_at_us: self.record.created_at,
             updated_at_us: self.record.updated_at,
             expires_at_us: self.record.expires_at.unwrap_or(0),
             superseded_by: self.record.superseded_by.map_or(0, |id| id.0),
             merged_into: self.record.merged_into.map_or(0, |id| id.0),
+            trust: from.trust,
+            age_us: from.age.as_micros() as u64,
+            source: source_number(from.source),
+            flags: origin::flags(Some(from)),
+            origin: origin::receipt(Some(from)),
+            parents,
+            parents_count,
+            model: self.origin.model(),
+            tags,
+            tags_count,
         }
     }
 }

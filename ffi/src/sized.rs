@@ -35,7 +35,7 @@ versioned!(
     wisen_warning in warning, wisen_policy in policy, wisen_standing in standings,
     wisen_triggers in guard, wisen_audit_entry in audit, wisen_merge in distil,
     wisen_uplift in uplift, wisen_window in window, wisen_stretch in window,
-    wisen_calibration in calibration,
+    wisen_calibration in calibration, wisen_rule_note in rule_note, wisen_reembedded in reembed,
 );
 
 /// No structure of the header will ever be larger: a larger size is garbage.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -110,54 +111,7 @@ impl Store {
     pub fn audit_verify(&self, anchor: Option<&str>) -> Result<AuditVerification> {
         self.core.enter_for(Call::Oversight)?;
         let anchor = anchor.map(Anchor::parse).transpose()?;
-        self.core.db.snapshot(|conn| {
-            let mut hashes: HashMap<i64, (i64, String)> = HashMap::new();
-            let followed = audit::follow(conn, anchor, |row| {
-                if !matches!(row.op.as_str(), "remember" | "update") {
-                    return Ok(());
-                }
-                // What is no JSON has been changed, and is a fault already.
-                let detail: Value = serde_json::from_str(&row.detail).unwrap_or_default();
-                for (id, hash) in detail["after"].as_object().into_iter().flatten() {
-                    if let (Ok(id), Some(hash)) = (id.parse(), hash.as_str()) {
-                        hashes.insert(id, (row.id, hash.to_owned()));
-                    }
-                }
-                Ok(())
-            })?;
-            let fault = |entry: i64, what| AuditFault { entry: entry.cast_unsigned(), what };
-            let mut found = AuditVerification {
-                entries: followed.end.count.cast_unsigned(),
-                memories: 0,
-                anchor: followed.end.to_string(),
-                faults: followed.faults.into_iter().map(|f| fault(f.entry, f.what)).collect(),
-            };
-            let mut hashes: Vec<_> = hashes.into_iter().collect();
-            hashes.sort_unstable();
-            for (id, (entry, hash)) in hashes {
-                let (row, salt) = (memories::load(conn, id), memories::salt(conn, id));
-                let what = match (row, salt) {
-                    (Ok(Some(row)), Ok(Some(salt))) if row.status == LIVE => {
-                        found.memories += 1;
-                        match witness::present_hash(conn, &row, &salt) {
-                            Ok(present) if present == hash => continue,
-                            Ok(_) => format!("memory {id} is not what entry {entry} recorded of it"),
-                            Err(error) => error.to_string(),
-                        }
-                    }
-                    (Ok(Some(row)), Ok(None)) if row.status == LIVE => {
-                        format!("memory {id} has lost the salt of its hashes")
-                    }
-                    (Ok(Some(_)), Ok(_)) => continue,
-                    (Ok(None), _) => format!("memory {id}, which entry {entry} recorded, has no row"),
-                    (Err(error), _) | (_, Err(error)) => error.to_string(),
-                };
-                if found.faults.len() < 20 {
-                    found.faults.push(fault(entry, what));
-                }
-            }
-            Ok(found)
-        })
+        self.core.db.snapshot(|conn| verify(conn, anchor))
     }
 
     /// The number of entries and the hash of the last one, as one text. Kept where whoever can write the store
@@ -207,4 +161,54 @@ impl AuditEntry {
 
 fn level_of(number: i64) -> AuditLevel {
     if number == AuditLevel::Decisions as i64 { AuditLevel::Decisions } else { AuditLevel::Everything }
+}
+
+/// Follows the chain, and holds memories against it.
+pub(crate) fn verify(conn: &Connection, anchor: Option<Anchor>) -> Result<AuditVerification> {
+    let mut hashes: HashMap<i64, (i64, String)> = HashMap::new();
+    let followed = audit::follow(conn, anchor, |row| {
+        if !matches!(row.op.as_str(), "remember" | "update" | "reembed") {
+            return Ok(());
+        }
+        // What is no JSON has been changed, and is a fault already.
+        let detail: Value = serde_json::from_str(&row.detail).unwrap_or_default();
+        for (id, hash) in detail["after"].as_object().into_iter().flatten() {
+            if let (Ok(id), Some(hash)) = (id.parse(), hash.as_str()) {
+                hashes.insert(id, (row.id, hash.to_owned()));
+            }
+        }
+        Ok(())
+    })?;
+    let fault = |entry: i64, what| AuditFault { entry: entry.cast_unsigned(), what };
+    let mut found = AuditVerification {
+        entries: followed.end.count.cast_unsigned(),
+        memories: 0,
+        anchor: followed.end.to_string(),
+        faults: followed.faults.into_iter().map(|f| fault(f.entry, f.what)).collect(),
+    };
+    let mut hashes: Vec<_> = hashes.into_iter().collect();
+    hashes.sort_unstable();
+    for (id, (entry, hash)) in hashes {
+        let (row, salt) = (memories::load(conn, id), memories::salt(conn, id));
+        let what = match (row, salt) {
+            (Ok(Some(row)), Ok(Some(salt))) if row.status == LIVE => {
+                found.memories += 1;
+                match witness::present_hash(conn, &row, &salt) {
+                    Ok(present) if present == hash => continue,
+                    Ok(_) => format!("memory {id} is not what entry {entry} recorded of it"),
+                    Err(error) => error.to_string(),
+                }
+            }
+            (Ok(Some(row)), Ok(None)) if row.status == LIVE => {
+                format!("memory {id} has lost the salt of its hashes")
+            }
+            (Ok(Some(_)), Ok(_)) => continue,
+            (Ok(None), _) => format!("memory {id}, which entry {entry} recorded, has no row"),
+            (Err(error), _) | (_, Err(error)) => error.to_string(),
+        };
+        if found.faults.len() < 20 {
+            found.faults.push(fault(entry, what));
+        }
+    }
+    Ok(found)
 }

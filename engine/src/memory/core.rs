@@ -165,7 +165,11 @@ impl Core {
     /// at least as new.
     pub(crate) fn trust(&self) -> Trust {
         Trust {
-            store_id: self.identity.store_id,
+            store_id: if crate::sabotage::on("signed_for_one_life") {
+                self.identity.store_id
+            } else {
+                self.identity.first_id
+            },
             pinned: self.settings.authority_key,
             least: self.db.rules_generation(),
         }
@@ -192,6 +196,18 @@ impl Core {
         let result = work(&mut scratch);
         waits::lock(&self.scratches).push(scratch);
         result
+    }
+
+    /// Refuses a vector that was made with another embedding model than those of the store.
+    pub(crate) fn check_model(&self, given: Option<&str>) -> Result<()> {
+        match given {
+            Some(given)
+                if self.identity.model.as_deref() != Some(given) && !crate::sabotage::on("models_mix") =>
+            {
+                Err(self.identity.other_model(&self.path, given))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks a vector from outside against the store's dimension and metric; returns it prepared.

@@ -257,7 +257,7 @@ impl Store {
     }
 }
 
-fn signed(core: &Core) -> Result<Signed> {
+pub(super) fn signed(core: &Core) -> Result<Signed> {
     core.db.snapshot(|conn| directives::load(conn, &core.trust(), &mut core.rules.verified.lock()))
 }
 

@@ -1,6 +1,7 @@
 //! What is let in: every memory passes the detectors of secrets and hidden characters and then the hook of the
 //! handle, before anything of it is stored.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
@@ -16,20 +17,24 @@ use super::origin::{Flag, Source};
 const MOST_TAGS: usize = 32;
 const LONGEST_TAG: usize = 255;
 
-/// What happens to secrets of a known form in content and metadata. What only looks too random is flagged
-/// whatever is chosen here but `Allow`.
+/// What happens to secrets of a known form in what a handle stores: content and metadata of memories, notes of
+/// reports, and texts of queries, which are kept with their receipts. What only looks too random is flagged
+/// on a memory whatever is chosen here but `Allow`.
+///
+/// A *key*, of a memory or a report, says which one it is, so that nothing can be taken out of it: one that
+/// holds a secret is refused under `Redact` as it is under `Refuse`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SecretAction {
     /// Nothing is looked for.
     Allow,
-    /// The memory is stored as it is and flagged.
+    /// It is stored as it is, and a memory is flagged.
     Tag,
     /// The secret is replaced by its kind, and the memory is flagged. The default: who tells an agent's memory
     /// a key does not mean it to come back in every prompt it fits, and what a known form matches is hardly ever
     /// anything else, so that nothing but the key is lost.
     #[default]
     Redact,
-    /// The memory is refused with [`Error::Refused`](crate::Error::Refused).
+    /// The call is refused with [`Error::Refused`](crate::Error::Refused).
     Refuse,
 }
 
@@ -122,12 +127,59 @@ impl<F: Fn(&Incoming<'_>) -> Ruling + Send + Sync> Hook for F {
 struct Passed {
     content: Option<String>,
     metadata: Option<Value>,
-    flags: i64,
+    flags: Noticed,
     tags: Vec<String>,
+}
+
+/// What was noticed in the texts of a memory: bits of [`Flag`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Noticed {
+    pub content: i64,
+    pub metadata: i64,
+}
+
+/// Refuses a key with a secret in it: it could not be redacted and still name the same.
+pub(crate) fn admit_key(core: &Core, key: Option<&str>) -> Result<()> {
+    let Some(key) = key else {
+        return Ok(());
+    };
+    match core.settings.secrets {
+        SecretAction::Allow | SecretAction::Tag => Ok(()),
+        SecretAction::Redact | SecretAction::Refuse => match known_secret(key) {
+            Some(kind) => Err(Error::Refused {
+                by: "the secret detectors",
+                why: format!(
+                    "the key looks like it holds a {}, and nothing can be taken out of a key",
+                    kind.as_str()
+                ),
+            }),
+            None => Ok(()),
+        },
+    }
+}
+
+fn known_secret(text: &str) -> Option<SecretKind> {
+    if crate::sabotage::on("notes_unscreened") {
+        return None;
+    }
+    let secrets = screen::secrets(text);
+    secrets.into_iter().map(|secret| secret.kind).find(|kind| *kind != SecretKind::HighEntropy)
+}
+
+/// A text that is kept beside memories, a note or the text of a query, as it may be stored.
+pub(crate) fn admit_note<'a>(core: &Core, text: Option<&'a str>) -> Result<Option<Cow<'a, str>>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    if crate::sabotage::on("notes_unscreened") {
+        return Ok(Some(text.into()));
+    }
+    Ok(Some(screened(core, text, &mut 0)?.map_or(Cow::Borrowed(text), Cow::Owned)))
 }
 
 /// Lets a memory in: changes its texts, flags and tags as is decided.
 pub(crate) fn admit(core: &Core, memory: &mut Memory) -> Result<()> {
+    admit_key(core, memory.key.as_deref())?;
     let incoming = Incoming {
         content: &memory.content,
         metadata: &memory.metadata,
@@ -148,7 +200,7 @@ pub(crate) fn admit_texts(
     core: &Core,
     content: &mut Option<String>,
     metadata: &mut Option<Value>,
-) -> Result<(i64, Vec<String>)> {
+) -> Result<(Noticed, Vec<String>)> {
     let incoming = Incoming {
         content: content.as_deref().unwrap_or_default(),
         metadata: metadata.as_ref().unwrap_or(&Value::Null),
@@ -168,9 +220,9 @@ pub(crate) fn admit_texts(
 }
 
 fn pass(core: &Core, incoming: &Incoming<'_>) -> Result<Passed> {
-    let mut flags = 0;
-    let mut content = screened(core, incoming.content, &mut flags)?;
-    let metadata = screened_value(core, incoming.metadata, &mut flags)?;
+    let mut flags = Noticed::default();
+    let mut content = screened(core, incoming.content, &mut flags.content)?;
+    let metadata = screened_value(core, incoming.metadata, &mut flags.metadata)?;
     let mut tags = Vec::new();
     if let Some(hook) = &core.settings.hook {
         let seen = Incoming {
@@ -186,7 +238,7 @@ fn pass(core: &Core, incoming: &Incoming<'_>) -> Result<Passed> {
         }
         if let Some(text) = ruling.content {
             // What a hook writes is looked at as everything else.
-            content = Some(screened(core, &text, &mut flags)?.unwrap_or(text));
+            content = Some(screened(core, &text, &mut flags.content)?.unwrap_or(text));
         }
         if ruling.tags.len() > MOST_TAGS || ruling.tags.iter().any(|tag| tag.len() > LONGEST_TAG) {
             return Err(refused(format!(
@@ -198,7 +250,7 @@ fn pass(core: &Core, incoming: &Incoming<'_>) -> Result<Passed> {
     Ok(Passed { content, metadata, flags, tags })
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".to_owned())
 }

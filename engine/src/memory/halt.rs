@@ -322,7 +322,7 @@ fn check_reason(reason: &str) -> Result<()> {
 /// What an authority signs to end the halt that the row describes: which one by its number and time, so that
 /// the signature serves once.
 fn message(core: &Core, row: &GuardRow) -> Message {
-    Message::new("resume", &core.identity.store_id)
+    Message::new("resume", &core.identity.first_id)
         .int(row.halts)
         .int(row.since)
         .int(row.resumed_at)

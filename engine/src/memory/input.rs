@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::filter::Filter;
 use crate::id::{MemoryId, ReceiptId};
 
+use super::gate::Noticed;
 use super::origin::Source;
 
 /// The namespace that is meant where none is named.
@@ -30,8 +31,9 @@ pub struct Memory {
     pub(crate) origin: Option<ReceiptId>,
     pub(crate) parents: Vec<MemoryId>,
     pub(crate) model: Option<String>,
-    /// Bits of [`Flag`](super::origin::Flag)s; set where it is let in, as are the tags.
-    pub(crate) flags: i64,
+    pub(crate) embedding_model: Option<String>,
+    /// Set where it is let in, as are the tags.
+    pub(crate) flags: Noticed,
     pub(crate) tags: Vec<String>,
 }
 
@@ -52,7 +54,8 @@ impl Memory {
             origin: None,
             parents: Vec::new(),
             model: None,
-            flags: 0,
+            embedding_model: None,
+            flags: Noticed::default(),
             tags: Vec::new(),
         }
     }
@@ -78,6 +81,13 @@ impl Memory {
     /// The model that wrote it (1 to 255 bytes).
     pub fn model(mut self, name: impl Into<String>) -> Self {
         self.model = Some(name.into());
+        self
+    }
+
+    /// The model that made its vector: refused with [`Mismatch`](crate::Error::Mismatch) if those of the store
+    /// were made with another one ([`Options::model`](crate::Options::model)). Default: not told.
+    pub fn embedding_model(mut self, name: impl Into<String>) -> Self {
+        self.embedding_model = Some(name.into());
         self
     }
 
@@ -130,6 +140,7 @@ impl Memory {
 pub struct Update {
     pub(crate) content: Option<String>,
     pub(crate) vector: Option<Vec<f32>>,
+    pub(crate) embedding_model: Option<String>,
     pub(crate) kind: Option<String>,
     pub(crate) metadata: Option<Value>,
     pub(crate) time_to_live: Option<Option<Duration>>,
@@ -150,6 +161,13 @@ impl Update {
     /// New embedding.
     pub fn vector(mut self, vector: impl Into<Vec<f32>>) -> Self {
         self.vector = Some(vector.into());
+        self
+    }
+
+    /// The model that made the new embedding: refused with [`Mismatch`](crate::Error::Mismatch) if those of the store
+    /// were made with another one ([`Options::model`](crate::Options::model)). Default: not told.
+    pub fn embedding_model(mut self, name: impl Into<String>) -> Self {
+        self.embedding_model = Some(name.into());
         self
     }
 
@@ -177,6 +195,7 @@ impl Update {
 pub struct Query {
     pub(crate) vector: Vec<f32>,
     pub(crate) text: Option<String>,
+    pub(crate) embedding_model: Option<String>,
     pub(crate) k: usize,
     pub(crate) namespaces: Vec<String>,
     pub(crate) kind: Option<String>,
@@ -197,6 +216,7 @@ impl Query {
         Self {
             vector: vector.into(),
             text: None,
+            embedding_model: None,
             k: 10,
             namespaces: Vec::new(),
             kind: None,
@@ -220,6 +240,13 @@ impl Query {
     /// The text of the situation; kept with the receipt and shown when a hit is explained.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
+        self
+    }
+
+    /// The model that made its vector: refused with [`Mismatch`](crate::Error::Mismatch) if those of the store
+    /// were made with another one ([`Options::model`](crate::Options::model)). Default: not told.
+    pub fn embedding_model(mut self, name: impl Into<String>) -> Self {
+        self.embedding_model = Some(name.into());
         self
     }
 

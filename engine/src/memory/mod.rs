@@ -38,6 +38,7 @@ mod policy;
 mod principals;
 mod purge;
 mod recall;
+mod reembed;
 mod remember;
 mod report;
 mod rulebook;
@@ -74,6 +75,7 @@ pub use output::{
 };
 pub use policy::Policy;
 pub use principals::Principal;
+pub use reembed::{Embedded, Reembedded, TextKind};
 pub use ruled::RuleNote;
 pub use standing::Standing;
 pub use store::Store;

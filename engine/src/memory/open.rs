@@ -16,7 +16,7 @@ use super::options::{Durability, Options};
 use super::view::View;
 
 /// Most numbers a vector may have.
-const MAX_DIMENSION: usize = 4096;
+pub(crate) const MAX_DIMENSION: usize = 4096;
 /// Most threads that may build a segment.
 const MAX_THREADS: usize = 256;
 /// SQLite counts milliseconds in an i32; a longer wait is as good as for ever.
@@ -47,8 +47,10 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         find_or_create(dir, options)?;
     }
     let busy = options.busy_timeout.min(MAX_BUSY);
+    let store_id = uuid::Uuid::new_v4().into_bytes();
     let identity = options.dimension.map(|dimension| Identity {
-        store_id: uuid::Uuid::new_v4().into_bytes(),
+        store_id,
+        first_id: store_id,
         dimension,
         metric: options.metric.unwrap_or_default().as_str().to_owned(),
         model: options.model.clone(),
@@ -142,9 +144,7 @@ fn agree(path: &Path, options: &Options, identity: &Identity) -> Result<Metric> 
         return Err(mismatch("metric", &metric.as_str(), &given.as_str()));
     }
     if let Some(given) = options.model.as_ref().filter(|given| Some(*given) != identity.model.as_ref()) {
-        let stored =
-            identity.model.as_ref().map_or("(none recorded)".to_owned(), |model| format!("{model:?}"));
-        return Err(mismatch("embedding model", &stored, &format!("{given:?}")));
+        return Err(identity.other_model(path, given));
     }
     Ok(metric)
 }

@@ -13,6 +13,7 @@ use crate::store::origins::{self, OriginRow};
 use crate::store::{Tx, names, principals};
 
 use super::core::Core;
+use super::gate::Noticed;
 use super::input::Memory;
 use super::output::Hit;
 
@@ -140,17 +141,39 @@ pub(crate) fn keep(tx: &Tx<'_>, id: i64, memory: &Memory) -> Result<()> {
         receipt: memory.origin.map(|receipt| receipt.to_bytes().to_vec()),
         parents: memory.parents.iter().map(|id| id.0).collect(),
         model: memory.model.clone(),
-        flags: memory.flags,
+        flags: packed(memory.flags),
         tags: tags_text(&memory.tags)?,
     };
     // A new memory has no row yet.
     if row == OriginRow::default() { Ok(()) } else { origins::save(tx, id, &row) }
 }
 
-/// Adds to what a changed memory is flagged with what its new text shows; the tags are those of the change.
-pub(crate) fn reflag(tx: &Tx<'_>, id: i64, flags: i64, tags: &[String]) -> Result<()> {
+/// Bits of flags above which those of the metadata lie.
+const METADATA: u32 = 16;
+
+fn packed(noticed: Noticed) -> i64 {
+    noticed.content | noticed.metadata << METADATA
+}
+
+/// What a changed memory is flagged with: what its new texts show, and the flags of the text that stays. The
+/// tags are those of the change.
+pub(crate) fn reflag(
+    tx: &Tx<'_>,
+    id: i64,
+    noticed: Noticed,
+    (content, metadata): (bool, bool),
+    tags: &[String],
+) -> Result<()> {
     let mut row = origins::load(tx.conn, id)?;
-    (row.flags, row.tags) = (row.flags | flags, tags_text(tags)?);
+    let mut now = Noticed { content: row.flags & ((1 << METADATA) - 1), metadata: row.flags >> METADATA };
+    let stay = crate::sabotage::on("flags_stay");
+    if content {
+        now.content = noticed.content | if stay { now.content } else { 0 };
+    }
+    if metadata {
+        now.metadata = noticed.metadata | if stay { now.metadata } else { 0 };
+    }
+    (row.flags, row.tags) = (packed(now), tags_text(tags)?);
     origins::save(tx, id, &row)
 }
 
@@ -184,7 +207,7 @@ pub(crate) fn provenance(
         origin: origin.receipt.map(receipt).transpose().map_err(cut)?,
         parents: origin.parents.into_iter().map(MemoryId).collect(),
         model: origin.model,
-        flags: Flag::of(origin.flags),
+        flags: Flag::of(origin.flags | origin.flags >> METADATA),
         tags: tags.map_err(|error| Error::corrupt(format!("the tags of memory {}: {error}", row.id)))?,
     })
 }

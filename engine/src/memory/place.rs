@@ -81,12 +81,7 @@ fn sync(path: &Path) -> Result<()> {
 /// Refuses a file that must not be written: one that exists, unless it is to be replaced, and any in the
 /// directory of the store itself.
 pub(crate) fn may_write(core: &Core, file: &Path, replace: bool) -> Result<()> {
-    if let Some(dir) = &core.dir
-        && let (Ok(store), Ok(folder)) = (fs::canonicalize(dir), fs::canonicalize(folder_of(file)))
-        && folder.starts_with(&store)
-    {
-        return Err(Error::invalid("file", "it lies in the directory of the store; name one elsewhere"));
-    }
+    check_outside(core, "file", file)?;
     match fs::symlink_metadata(file) {
         Ok(found) if found.is_dir() => Err(Error::invalid("file", "it is a directory; name a file")),
         Ok(_) if !replace => {
@@ -94,6 +89,17 @@ pub(crate) fn may_write(core: &Core, file: &Path, replace: bool) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a path in the directory of the store itself.
+pub(crate) fn check_outside(core: &Core, what: &'static str, path: &Path) -> Result<()> {
+    if let Some(dir) = &core.dir
+        && let (Ok(store), Ok(folder)) = (fs::canonicalize(dir), fs::canonicalize(folder_of(path)))
+        && folder.starts_with(&store)
+    {
+        return Err(Error::invalid(what, "it lies in the directory of the store; name one elsewhere"));
+    }
+    Ok(())
 }
 
 /// Makes a file: `make` writes it under another name, where an empty file is; then it is synced and gets its own.
@@ -144,7 +150,12 @@ pub(crate) fn folder<T>(folder: &Path, make: impl FnOnce(&Path) -> Result<T>) ->
     let parent = folder_of(folder);
     fs::create_dir_all(&parent).map_err(Error::io("create", &parent))?;
     let draft = Draft::new(folder, "new", |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
-    let temporary = &draft.path;
+    let temporary = if crate::sabotage::on("half_folders") {
+        fs::rename(&draft.path, folder).map_err(Error::io("rename", &draft.path))?;
+        folder
+    } else {
+        draft.path.as_path()
+    };
     let made = make(temporary).and_then(|value| {
         sync(temporary)?;
         fs::rename(temporary, folder).map_err(Error::io("rename", temporary))?;

@@ -1,5 +1,6 @@
 //! Recall: search both graphs, judge, explain, and issue a receipt. Waits for no write.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
@@ -23,7 +24,7 @@ use super::partition::Partition;
 use super::points::{Among, Damage, Search, experience_metric, memory_vector};
 use super::ruled::{self, Ruled};
 use super::snapshot::Snapshot;
-use super::{origin, trial};
+use super::{gate, origin, trial};
 
 /// A namespace that takes part in a recall.
 pub(super) struct Ground {
@@ -61,6 +62,7 @@ impl Probes {
 
 /// Answers a query.
 pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
+    core.check_model(query.embedding_model.as_deref())?;
     let probes = Probes::new(core, &query.vector)?;
     for namespace in &query.namespaces {
         check_name("namespace", namespace)?;
@@ -69,6 +71,8 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     let now = core.now();
     let mut effort = Effort::default();
     let receipt = (query.receipt && !core.db.is_read_only()).then(|| ReceiptId::at(now));
+    let text =
+        gate::admit_note(core, query.text.as_deref().filter(|_| receipt.is_some()))?.map(Cow::into_owned);
     let width = if query.width == 0 { core.settings.width } else { query.width };
     let (grounds, mut placed, mut warnings, rules) = loop {
         core.view.follow(&core.db)?;
@@ -129,9 +133,10 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
     }
     if let Some(id) = receipt {
         let shown = placed.iter().map(|placed| placed.ranked.memory).collect();
-        let (vector, text) = (query.vector.clone(), query.text.clone());
+        let vector = query.vector.clone();
         let facts = Facts {
             withheld: held.withheld,
+            unplaced: false,
             hold_out: held.share,
             left_out: held.left_out,
             namespaces: grounds.iter().map(|ground| ground.seen.namespace).collect(),

@@ -81,6 +81,7 @@ impl Batch {
 
 /// Checks what can be checked without the database.
 fn check(core: &Core, memory: &Memory) -> Result<()> {
+    core.check_model(memory.embedding_model.as_deref())?;
     core.prepare(&memory.vector)?;
     check_text("content", &memory.content)?;
     check_name("namespace", &memory.namespace)?;
@@ -190,6 +191,7 @@ fn is_same(tx: &Tx<'_>, row: &MemoryRow, memory: &Memory, metadata: Option<&str>
 /// Changes a stored memory.
 pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()> {
     core.writable()?;
+    core.check_model(change.embedding_model.as_deref())?;
     if let Some(vector) = &change.vector {
         core.prepare(vector)?;
     }
@@ -200,7 +202,7 @@ pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()
         check_name("kind", kind)?;
     }
     change.metadata.as_ref().map(metadata_text).transpose()?;
-    let texts = change.content.is_some() || change.metadata.is_some();
+    let texts = (change.content.is_some(), change.metadata.is_some());
     let (flags, tags) = gate::admit_texts(core, &mut change.content, &mut change.metadata)?;
     let metadata = change.metadata.as_ref().map(metadata_text).transpose()?;
     core.db.write(core.now(), |tx| {
@@ -214,8 +216,8 @@ pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()
             vector: change.vector.as_deref(),
         };
         memories::amend(tx, row, &amendment)?;
-        if texts {
-            origin::reflag(tx, memory, flags, &tags)?;
+        if texts.0 || texts.1 {
+            origin::reflag(tx, memory, flags, texts, &tags)?;
         }
         witness::updated(tx, before, memory)
     })

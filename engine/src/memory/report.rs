@@ -13,6 +13,7 @@ use crate::vector::Metric;
 
 use super::calibrate;
 use super::core::{Core, check_name, check_text, row_error};
+use super::gate;
 use super::govern;
 use super::halt;
 use super::input::{Report, Subject};
@@ -122,6 +123,7 @@ fn file(
         Subject::Receipt(id) => About::Receipt(*id, slip),
         Subject::Memory { id, situation } => About::Memory(*id, situation.as_deref()),
     };
+    let note = gate::admit_note(core, report.note.as_deref())?;
     let new = NewReport {
         about,
         directed: experience_metric(core.metric) != Metric::L2,
@@ -134,7 +136,7 @@ fn file(
         cost_micros: report.cost_micros,
         reporter: report.reporter.as_deref(),
         key: report.key.as_deref(),
-        note: report.note.as_deref(),
+        note: note.as_deref(),
     };
     let filed = credit::file(tx, ledger, &new)?;
     match report.subject {
@@ -210,6 +212,7 @@ fn check(core: &Core, report: &Report) -> Result<()> {
     }
     if let Some(key) = &report.key {
         check_name("key", key)?;
+        gate::admit_key(core, Some(key))?;
     }
     if let Some(note) = &report.note {
         check_text("note", note)?;

@@ -125,7 +125,7 @@ impl Kept {
 
     fn message(&self, core: &Core) -> Result<Message> {
         let text = serde_json::to_string(&self.settings).map_err(Error::internal)?;
-        Ok(Message::new("triggers", &core.identity.store_id).int(self.at).text(&text))
+        Ok(Message::new("triggers", &core.identity.first_id).int(self.at).text(&text))
     }
 }
 

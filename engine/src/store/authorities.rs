@@ -41,6 +41,7 @@ CREATE TABLE authorities(
 /// By what signatures are judged: fixed when the store is opened, but for the last.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trust {
+    /// That of the store's first life.
     pub store_id: [u8; 16],
     /// The key that the chain has to begin with, if the caller pinned one.
     pub pinned: Option<PublicKey>,

@@ -139,6 +139,11 @@ pub(crate) fn revive(conn: &Connection) -> Result<()> {
         schema::upgrade(conn, version).map_err(sql)?;
     }
     conn.execute("DELETE FROM meta WHERE key = ?1", [MARK]).map_err(sql)?;
+    begin_apart(conn)
+}
+
+/// Begins another life of a store, in which no number is given out that its older life may give out.
+pub(super) fn begin_apart(conn: &Connection) -> Result<()> {
     conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [NUMBERS_LEFT_OUT]).map_err(sql)?;
     begin_life(conn)
 }

@@ -128,6 +128,31 @@ pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Puts a receipt into another situation; `None`: it is not known which, and `nowhere` stands in for it.
+pub(super) fn move_to(tx: &Tx<'_>, id: &[u8], place: Option<i64>, nowhere: i64) -> Result<()> {
+    let bytes: [u8; 16] = id.try_into().map_err(|_| Error::corrupt("a receipt id is not 16 bytes long"))?;
+    let Some(bound) = load_receipt(tx.conn, &bytes)? else {
+        return Ok(());
+    };
+    let (text, shown, facts): (Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>) = tx
+        .conn
+        .prepare_cached("SELECT query_text, shown, facts FROM receipts WHERE id = ?1")
+        .and_then(|mut s| s.query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))))
+        .map_err(sql)?;
+    let facts = if bound.facts.unplaced == place.is_none() {
+        facts
+    } else {
+        Some(Facts { unplaced: place.is_none(), ..bound.facts }.encode())
+    };
+    let situation = place.unwrap_or(nowhere);
+    let checksum = receipt_sum(&bytes, situation, text.as_deref(), &shown, facts.as_deref()).finish();
+    tx.conn
+        .prepare_cached("UPDATE receipts SET situation = ?2, facts = ?3, checksum = ?4 WHERE id = ?1")
+        .and_then(|mut s| s.execute(params![id, situation, facts, checksum]))
+        .map(|_| ())
+        .map_err(sql)
+}
+
 /// Takes the text out of the copies of receipts whose text `speaks` of what is to go.
 pub(super) fn erase_texts(tx: &Tx<'_>, speaks: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut found = Vec::new();

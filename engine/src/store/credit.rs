@@ -17,6 +17,7 @@ use super::memories::{self, FORGOTTEN};
 use super::names::intern_principal;
 use super::payload::pack;
 use super::principals;
+use super::reembed;
 use super::reports::{About, NewReport, Row};
 use super::slip::Slip;
 
@@ -250,7 +251,10 @@ fn bring(
     wanted: &Wanted,
     is_new: bool,
 ) -> Result<Vec<(u64, f64)>> {
-    let set = |ledger: &mut Ledger, memory: u64, held: Option<Experience>, wanted: Option<Experience>| {
+    let set = |ledger: &mut Ledger,
+               (memory, situation): (u64, i64),
+               held: Option<Experience>,
+               wanted: Option<Experience>| {
         // Names that anybody may use are no judges of what was promised.
         if let Some(hit) =
             bound.and_then(|bound| bound.facts_of(memory)).filter(|_| row.group() != Group::POOL)
@@ -261,16 +265,23 @@ fn bring(
         set_experience(tx, ledger, row, (memory, situation), held, wanted)
     };
     let before = if is_new { Vec::new() } else { of_report(tx.conn, row.id)? };
-    for (memory, held) in &before {
-        if !wanted.iter().any(|(m, _)| m == memory) {
-            set(ledger, *memory, Some(*held), None)?;
+    for (at, held) in &before {
+        if !wanted.iter().any(|(memory, _)| *memory == at.0) {
+            set(ledger, *at, Some(*held), None)?;
         }
     }
     let mut credited: Vec<(u64, f64)> = Vec::new();
     for (memory, experience) in wanted {
-        let held = before.iter().find(|(m, _)| m == memory).map(|(_, held)| *held);
-        if held != Some(*experience) {
-            set(ledger, *memory, held, Some(*experience))?;
+        let held = before.iter().find(|(at, _)| at.0 == *memory);
+        if held.map(|(_, held)| held) != Some(experience) {
+            let place = match held {
+                Some((at, _)) => at.1,
+                None if bound.is_some_and(|bound| bound.facts.unplaced) => {
+                    reembed::own_place(tx, memory.cast_signed())?.unwrap_or(situation)
+                }
+                None => situation,
+            };
+            set(ledger, (*memory, place), held.map(|(_, held)| *held), Some(*experience))?;
         }
         let known = ledger.memory(tx.conn, memory.cast_signed())?;
         if is_new && let Some(memory) = known.and_then(|known| known.counts_for).map(i64::cast_unsigned) {

@@ -73,7 +73,12 @@ pub(crate) struct Tx<'a> {
     seq: i64,
 }
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    /// In a transaction on a copy of a store that nobody else knows of.
+    pub(super) fn on_copy(conn: &'a Connection, now: Timestamp) -> Result<Self> {
+        Ok(Self { conn, now, seq: changes::last_seq(conn)? })
+    }
+
     /// Logs a change and returns its number.
     pub(crate) fn change(&mut self, op: Op, namespace: i64, reference: i64) -> Result<i64> {
         self.seq += 1;

@@ -74,8 +74,16 @@ pub(crate) fn erase(tx: &mut Tx<'_>, row: MemoryRow, traces: &Traces) -> Result<
         tx.conn.execute("DELETE FROM experiences WHERE memory = ?1", [id]).map_err(sql)?;
     }
     for situation in &same {
+        // What a receipt teaches whose query nobody knows lies at the memory that it is about: it stays
+        // with another memory that has the same vector.
+        tx.conn
+            .execute(
+                "DELETE FROM experiences WHERE situation = ?1 AND report NOT IN (
+                   SELECT r.id FROM reports r JOIN receipts t ON t.id = r.receipt WHERE t.situation <> ?1)",
+                [situation],
+            )
+            .map_err(sql)?;
         tx.conn.execute("DELETE FROM receipts WHERE situation = ?1", [situation]).map_err(sql)?;
-        tx.conn.execute("DELETE FROM experiences WHERE situation = ?1", [situation]).map_err(sql)?;
     }
     clean_reports(tx, traces, &same)?;
     erase_texts(tx, &|text| traces.speak_in(text))?;

@@ -61,8 +61,24 @@ pub(super) fn load_experience(
     .transpose()
 }
 
-/// The experiences that a report gives, with their memories.
-pub(super) fn of_report(conn: &Connection, report: i64) -> Result<Vec<(u64, Experience)>> {
+/// Puts an experience into another situation.
+pub(super) fn move_to(tx: &Tx<'_>, report: i64, memory: i64, situation: i64) -> Result<()> {
+    let Some((_, experience)) = load_experience(tx.conn, report, memory)? else {
+        return Ok(());
+    };
+    tx.conn
+        .prepare_cached(
+            "UPDATE experiences SET situation = ?3, checksum = ?4 WHERE report = ?1 AND memory = ?2",
+        )
+        .and_then(|mut s| {
+            s.execute([report, memory, situation, experience.checksum(report, memory, situation).finish()])
+        })
+        .map(|_| ())
+        .map_err(sql)
+}
+
+/// The experiences that a report gives, with their memories and situations.
+pub(super) fn of_report(conn: &Connection, report: i64) -> Result<Vec<((u64, i64), Experience)>> {
     let mut statement = conn
         .prepare_cached(
             "SELECT memory, situation, outcome, credit, won, checksum FROM experiences WHERE report = ?1",
@@ -78,7 +94,7 @@ pub(super) fn of_report(conn: &Connection, report: i64) -> Result<Vec<(u64, Expe
     rows.map(|row| {
         let (memory, situation, experience, checksum) = row.map_err(sql)?;
         experience.checksum(report, memory, situation).check(checksum, report)?;
-        Ok((memory.cast_unsigned(), experience))
+        Ok(((memory.cast_unsigned(), situation), experience))
     })
     .collect()
 }

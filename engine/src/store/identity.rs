@@ -19,9 +19,25 @@ pub(crate) struct Identity {
     /// another life than the one it comes from: this is then a hash of both ids, so that files of the one
     /// are of no account in the other.
     pub store_id: [u8; 16],
+    /// The id of its first life, by which it is known to the authorities that sign for it: what they have
+    /// signed holds in every life.
+    pub first_id: [u8; 16],
     pub dimension: usize,
     pub metric: String,
     pub model: Option<String>,
+}
+
+impl Identity {
+    /// What is said to somebody who comes with another embedding model.
+    pub(crate) fn other_model(&self, path: &Path, given: &str) -> Error {
+        let stored = self.model.as_ref().map_or("(none recorded)".to_owned(), |model| format!("{model:?}"));
+        Error::Mismatch {
+            path: path.to_owned(),
+            what: "embedding model",
+            stored,
+            given: format!("{given:?}"),
+        }
+    }
 }
 
 /// Reads the identity of the store, or creates the tables and records the wanted one.
@@ -111,6 +127,7 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
     let store_id: [u8; 16] = store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?;
     let identity = Identity {
         store_id: in_life(store_id, meta(conn, "lineage")?.unwrap_or(0)),
+        first_id: store_id,
         dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,
         metric: meta(conn, "metric")?.ok_or_else(|| missing("metric"))?,
         model: meta(conn, "model")?,

@@ -36,6 +36,7 @@ mod payload;
 pub(crate) mod policies;
 pub(crate) mod principals;
 mod receipts;
+pub(crate) mod reembed;
 mod refill;
 pub(crate) mod registry;
 pub(crate) mod reports;

@@ -20,6 +20,7 @@ pub(crate) struct OriginRow {
     pub receipt: Option<Vec<u8>>,
     pub parents: Vec<u64>,
     pub model: Option<String>,
+    /// Of the content in the lower 16 bits, of the metadata above.
     pub flags: i64,
     /// JSON text: an array of strings; empty: none.
     pub tags: String,

@@ -81,7 +81,7 @@ pub(crate) fn contents(conn: &Connection, of: Of) -> Result<BTreeMap<(i64, Place
 }
 
 /// The evidence per (namespace, memory, situation).
-fn by_situation(conn: &Connection, of: Of) -> Result<BTreeMap<(i64, i64, i64), Content>> {
+pub(super) fn by_situation(conn: &Connection, of: Of) -> Result<BTreeMap<(i64, i64, i64), Content>> {
     let (condition, value) = match of {
         Of::All => ("?1 = 0", 0),
         Of::Kind(kind) => ("m.kind = ?1", kind),

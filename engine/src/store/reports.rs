@@ -241,6 +241,16 @@ impl Row {
             .map_err(sql)
     }
 
+    /// Puts a report into another situation.
+    pub(super) fn move_to(&mut self, tx: &Tx<'_>, situation: i64) -> Result<()> {
+        self.situation = Some(situation);
+        tx.conn
+            .prepare_cached("UPDATE reports SET situation = ?2, checksum = ?3 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![self.id, self.situation, self.sum()]))
+            .map(|_| ())
+            .map_err(sql)
+    }
+
     /// Writes what may change of a row: whether it waits, and whether it was retracted.
     pub(super) fn save(&self, tx: &Tx<'_>) -> Result<()> {
         tx.conn

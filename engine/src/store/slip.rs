@@ -26,6 +26,9 @@ pub(crate) struct Facts {
     pub hold_out: f64,
     /// The one hit that was kept from the caller, to learn how things go without it; it is not in `shown`.
     pub left_out: Option<u64>,
+    /// Whether nobody knows any more what the query was: the store has vectors of another model since. Its
+    /// situation means nothing, and what it teaches lies at the memories themselves.
+    pub unplaced: bool,
     /// The namespaces that were searched.
     pub namespaces: Vec<i64>,
     /// One entry for each memory shown, in that order; empty in receipts of older versions.
@@ -50,6 +53,7 @@ pub(crate) struct HitFacts {
 /// Flags of [`Facts::encode`].
 const WITHHELD: u32 = 1;
 const ON_TRIAL: u32 = 2;
+const UNPLACED: u32 = 4;
 
 impl Facts {
     /// Flags and number of namespaces (u32 each), namespaces (i64); if something was being held out, the
@@ -57,7 +61,8 @@ impl Facts {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let on_trial = self.hold_out > 0.0 || self.left_out.is_some();
-        let flags = if self.withheld { WITHHELD } else { 0 } | if on_trial { ON_TRIAL } else { 0 };
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        let flags = flag(self.withheld, WITHHELD) | flag(on_trial, ON_TRIAL) | flag(self.unplaced, UNPLACED);
         bytes.extend(flags.to_le_bytes());
         bytes.extend((self.namespaces.len() as u32).to_le_bytes());
         bytes.extend(self.namespaces.iter().flat_map(|id| id.to_le_bytes()));
@@ -87,6 +92,7 @@ impl Facts {
         }
         Ok(Self {
             withheld: flags & WITHHELD != 0,
+            unplaced: flags & UNPLACED != 0,
             hold_out,
             left_out: trial.get(1).copied().filter(|id| *id != 0),
             namespaces: bytemuck::pod_collect_to_vec(namespaces),
@@ -110,7 +116,8 @@ mod tests {
         let plain = Facts { namespaces: vec![3, 9], hits: vec![hit; 2], ..Facts::default() };
         let withheld = Facts { withheld: true, hold_out: 0.25, ..plain.clone() };
         let left_out = Facts { hold_out: 0.25, left_out: Some(17), ..plain.clone() };
-        for facts in [plain, withheld, left_out] {
+        let unplaced = Facts { unplaced: true, ..plain.clone() };
+        for facts in [plain, withheld, left_out, unplaced] {
             let bytes = facts.encode();
             assert_eq!(Facts::decode(&bytes).expect("sound"), facts);
             for cut in [0, 7, 12, 25, bytes.len() - 1] {
