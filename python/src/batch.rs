@@ -21,6 +21,7 @@ pub(crate) struct Details<'a, 'py> {
     pub(crate) origin: Given<'a, 'py>,
     pub(crate) parents: Given<'a, 'py>,
     pub(crate) model: Given<'a, 'py>,
+    pub(crate) embedding_model: Given<'a, 'py>,
 }
 
 /// The memory of `Store.remember`.
@@ -77,6 +78,7 @@ pub(crate) fn many<'py>(
             origin: origin.at(row),
             parents: parents.at(row),
             model: model.at(row),
+            embedding_model: details.embedding_model,
         };
         let memory = Memory::new(text(content, Arg::new("contents").row(row))?, numbers);
         memories.push(describe(memory, &details, |what| Arg::new(what).row(row))?);
@@ -129,6 +131,9 @@ fn describe(
         for parent in entries(parents, arg("parents"), "a sequence of ids")? {
             memory = memory.parent(MemoryId(whole(&parent?, arg("parents"))?));
         }
+    }
+    if let Some(model) = details.embedding_model {
+        memory = memory.embedding_model(text(model, arg("embedding_model"))?);
     }
     if let Some(model) = details.model {
         memory = memory.model(text(model, arg("model"))?);

@@ -177,6 +177,36 @@ impl Compaction {
     }
 }
 
+/// What `Store.reembed` did.
+#[pyclass(frozen, module = "wisen")]
+pub(crate) struct Reembedded(pub(crate) wisen::Reembedded);
+
+counters!(Reembedded {
+    /// Memories that have a new vector.
+    memories,
+    /// Reports that teach something, and whose situation was placed in the new space.
+    placed,
+    /// Reports that teach something, and whose situation could not be placed: no text of the query was kept.
+    unplaced,
+});
+
+#[pymethods]
+impl Reembedded {
+    /// Memories that are not in the new store: without content, or none that could be embedded. By id.
+    #[getter]
+    fn left_out(&self) -> Vec<u64> {
+        self.0.left_out.iter().map(|id| id.0).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        let wisen::Reembedded { memories, placed, unplaced, .. } = &self.0;
+        format!(
+            "Reembedded(memories={memories}, left_out={:?}, placed={placed}, unplaced={unplaced})",
+            self.left_out()
+        )
+    }
+}
+
 /// What `Store.verify` and `Store.verify_quick` found.
 #[pyclass(frozen, module = "wisen")]
 pub(crate) struct Verification(pub(crate) wisen::Verification);

@@ -37,7 +37,7 @@ mod module {
     #[pymodule_export]
     use crate::evidence::{HalfLifeFit, HalfLifeStatus, Principal};
     #[pymodule_export]
-    use crate::figures::{Compaction, Namespace, ReportReply, Stats, Verification};
+    use crate::figures::{Compaction, Namespace, Reembedded, ReportReply, Stats, Verification};
     #[pymodule_export]
     use crate::govern::{AuditEntry, Merge, Standing, Warning};
     #[pymodule_export]

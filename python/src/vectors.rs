@@ -35,18 +35,26 @@ pub(crate) fn vector(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<Vec<f32>> {
 /// One vector for each row: a two-dimensional buffer, or a sequence of vectors.
 pub(crate) fn matrix(value: &Bound<'_, PyAny>, what: &'static str) -> PyResult<Vec<Vec<f32>>> {
     let arg = Arg::new(what);
-    if let Some((numbers, shape)) = shaped(value, arg)? {
-        let [rows, columns] = shape[..] else {
-            let why = format!("it needs two axes (memories, dimension), this has the shape {shape:?}");
-            return Err(arg.invalid(value.py(), why));
-        };
-        let row = |at: usize| numbers[at * columns..(at + 1) * columns].to_vec();
-        return Ok((0..rows).map(row).collect());
+    if let Some(rows) = rows(value, arg)? {
+        return Ok(rows);
     }
     entries(value, arg, "a 2-d buffer of float32 or a sequence of vectors")?
         .enumerate()
         .map(|(row, entry)| vector(&entry?, arg.row(row)))
         .collect()
+}
+
+/// The rows of a two-dimensional buffer; none if it is no buffer.
+pub(crate) fn rows(value: &Bound<'_, PyAny>, arg: Arg) -> PyResult<Option<Vec<Vec<f32>>>> {
+    let Some((numbers, shape)) = shaped(value, arg)? else {
+        return Ok(None);
+    };
+    let [rows, columns] = shape[..] else {
+        let why = format!("it needs two axes (memories, dimension), this has the shape {shape:?}");
+        return Err(arg.invalid(value.py(), why));
+    };
+    let row = |at: usize| numbers[at * columns..(at + 1) * columns].to_vec();
+    Ok(Some((0..rows).map(row).collect()))
 }
 
 /// The numbers of a buffer or of anything numpy makes an array of; none if it is neither.

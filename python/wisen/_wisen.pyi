@@ -48,6 +48,7 @@ __all__ = [
     "Rate",
     "Recall",
     "Record",
+    "Reembedded",
     "ReportReply",
     "RuleNote",
     "Ruling",
@@ -129,6 +130,7 @@ class Store:
         origin: str | Recall | None = None,
         parents: Iterable[int] | None = None,
         model: str | None = None,
+        embedding_model: str | None = None,
     ) -> int: ...
     def remember_many(
         self,
@@ -146,6 +148,7 @@ class Store:
         origin: Iterable[str | Recall | None] | None = None,
         parents: Iterable[Iterable[int] | None] | None = None,
         model: str | Iterable[str | None] | None = None,
+        embedding_model: str | None = None,
     ) -> list[int]: ...
     def update(
         self,
@@ -156,6 +159,7 @@ class Store:
         kind: str | None = None,
         metadata: _Metadata | EllipsisType | None = ...,
         ttl: _Seconds | EllipsisType | None = ...,
+        embedding_model: str | None = None,
     ) -> None: ...
     def recall(
         self,
@@ -173,6 +177,7 @@ class Store:
         hold_out: float = 0.0,
         seed: int | None = None,
         warnings: int = 0,
+        embedding_model: str | None = None,
     ) -> Recall: ...
     def recall_many(
         self,
@@ -190,6 +195,7 @@ class Store:
         hold_out: float = 0.0,
         seed: Iterable[int | None] | None = None,
         warnings: int = 0,
+        embedding_model: str | None = None,
         threads: int = 0,
     ) -> list[Recall]: ...
     def declare_field(self, name: str) -> bool: ...
@@ -321,6 +327,13 @@ class Store:
     def stats(self) -> Stats: ...
     def verify(self) -> Verification: ...
     def verify_quick(self) -> Verification: ...
+    def reembed(
+        self,
+        directory: str | os.PathLike[str],
+        model: str,
+        dimension: int,
+        embed: Callable[[list[str], Literal["memory", "query"]], _Vectors | Iterable[_Vector | None]],
+    ) -> Reembedded: ...
     def backup(self, file: str | os.PathLike[str], *, replace: bool = False) -> int: ...
     def export(self, file: str | os.PathLike[str], *, replace: bool = False) -> int: ...
     def import_memories(self, file: str | os.PathLike[str]) -> list[int]: ...
@@ -589,6 +602,17 @@ class Compaction:
     def bytes_before(self) -> int: ...
     @property
     def bytes_after(self) -> int: ...
+
+@final
+class Reembedded:
+    @property
+    def memories(self) -> int: ...
+    @property
+    def left_out(self) -> list[int]: ...
+    @property
+    def placed(self) -> int: ...
+    @property
+    def unplaced(self) -> int: ...
 
 @final
 class Verification:

@@ -55,6 +55,7 @@ void test_calibration(const char *folder);
 void test_filters(const char *folder);
 void test_records(const char *folder);
 void test_keep(const char *folder);
+void test_reembed(const char *folder);
 void test_arguments(const char *folder);
 void test_open(const char *folder);
 void test_sizes(const char *folder);

@@ -109,6 +109,7 @@ int main(int count, char **arguments) {
     test_filters(arguments[1]);
     test_records(arguments[1]);
     test_keep(arguments[1]);
+    test_reembed(arguments[1]);
     test_arguments(arguments[1]);
     test_open(arguments[1]);
     test_sizes(arguments[1]);

@@ -20,7 +20,9 @@ impl Store {
     /// Args:
     ///     vector: Embedding of the present situation: a float32 buffer, or any sequence of numbers,
     ///         of the store's dimension.
-    ///     text: Text of the situation, kept with the receipt.
+    ///     text: Text of the situation, kept with the receipt (and what `reembed` goes by).
+    ///     embedding_model: The model that made the vector; refused with `MismatchError` if those of the store
+    ///         were made with another one.
     ///     k: How many hits at most, 0 or greater.
     ///     namespace: A namespace, or a sequence of them; one that does not exist holds nothing.
     ///     kind: Only memories of this kind.
@@ -51,10 +53,11 @@ impl Store {
     ///     ClosedError: The store is closed.
     #[pyo3(
         signature = (vector, *, text=None, k=None, namespace=None, kind=None, filter=None, receipt=None,
-                     content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None),
+                     content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None,
+                     embedding_model=None),
         text_signature = "($self, vector, *, text=None, k=10, namespace='default', kind=None, \
             filter=None, receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
-            warnings=0)"
+            warnings=0, embedding_model=None)"
     )]
     fn recall<'py>(
         &self,
@@ -72,10 +75,11 @@ impl Store {
         hold_out: Given<'_, 'py>,
         seed: Given<'_, 'py>,
         warnings: Given<'_, 'py>,
+        embedding_model: Given<'_, 'py>,
     ) -> PyResult<Recall> {
         let numbers = self::vector(vector, Arg::new("vector"))?;
         let wishes =
-            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings };
+            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings, embedding_model };
         let query = particular(wishes.add_to(py, Query::new(numbers))?, text, seed, Arg::new)?;
         let recall = self.with(py, |store| store.recall(&query))?;
         Recall::new(py, recall)
@@ -100,10 +104,10 @@ impl Store {
     #[pyo3(
         signature = (vectors, *, text=None, k=None, namespace=None, kind=None, filter=None, receipt=None,
                      content=None, width=None, explore=None, hold_out=None, seed=None, warnings=None,
-                     threads=None),
+                     embedding_model=None, threads=None),
         text_signature = "($self, vectors, *, text=None, k=10, namespace='default', kind=None, \
             filter=None, receipt=True, content=False, width=0, explore=0, hold_out=0.0, seed=None, \
-            warnings=0, threads=0)"
+            warnings=0, embedding_model=None, threads=0)"
     )]
     fn recall_many<'py>(
         &self,
@@ -121,6 +125,7 @@ impl Store {
         hold_out: Given<'_, 'py>,
         seed: Given<'_, 'py>,
         warnings: Given<'_, 'py>,
+        embedding_model: Given<'_, 'py>,
         threads: Given<'_, 'py>,
     ) -> PyResult<Vec<Recall>> {
         let vectors = matrix(vectors, "vectors")?;
@@ -128,7 +133,7 @@ impl Store {
         let texts = Column::new(text, "text", "a sequence of str or None", rows)?;
         let seeds = Column::new(seed, "seed", "a sequence of int or None", rows)?;
         let wishes =
-            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings };
+            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings, embedding_model };
         // The wishes are read once, and shared by all rows.
         let common = wishes.add_to(py, Query::new(Vec::new()))?;
         let row = |(row, numbers): (usize, Vec<f32>)| {
@@ -154,6 +159,7 @@ struct Wishes<'a, 'py> {
     explore: Given<'a, 'py>,
     hold_out: Given<'a, 'py>,
     warnings: Given<'a, 'py>,
+    embedding_model: Given<'a, 'py>,
 }
 
 impl Wishes<'_, '_> {
@@ -163,6 +169,9 @@ impl Wishes<'_, '_> {
         }
         if let Some(content) = self.content {
             query = query.content(flag(content, Arg::new("content"))?);
+        }
+        if let Some(model) = optional_text(self.embedding_model, "embedding_model")? {
+            query = query.embedding_model(model);
         }
         if let Some(k) = self.k {
             query = query.k(count(k, Arg::new("k"))?);

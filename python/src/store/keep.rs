@@ -1,12 +1,13 @@
 //! `Store`: what keeps a store, and takes memories out of it for good.
 
 use pyo3::prelude::*;
-use wisen::MemoryId;
+use wisen::{MemoryId, TextKind};
 
-use crate::convert::{Arg, Given, flag, path, whole};
+use crate::convert::{Arg, Given, count, flag, path, text, whole};
 use crate::errors::call;
-use crate::figures::{Compaction, Verification};
+use crate::figures::{Compaction, Reembedded, Verification};
 use crate::store::Store;
+use crate::vectors;
 
 #[pymethods]
 impl Store {
@@ -26,6 +27,58 @@ impl Store {
     fn backup(&self, py: Python<'_>, file: &Bound<'_, PyAny>, replace: Given<'_, '_>) -> PyResult<u64> {
         let (file, replace) = (path(file, "file")?, whether(replace)?);
         self.with(py, move |store| store.backup(file, replace))
+    }
+
+    /// Make the same store in another directory, with vectors of another embedding model.
+    ///
+    /// Ids, keys, contents, metadata, standings, rules, the audit and above all the outcomes stay; this store is
+    /// only read. A memory without content, or whose content cannot be embedded, is left out. A report whose
+    /// query was kept without a text is counted (`Reembedded.unplaced`), and its outcome is kept where it claims
+    /// least: at the new vectors of the memories that it is about. Receipts that nobody has reported on are not
+    /// in the new store. The directory appears whole or not at all.
+    ///
+    /// Args:
+    ///     directory: Where the new store is made; empty or missing.
+    ///     model: Name of the new embedding model.
+    ///     dimension: Length of its vectors.
+    ///     embed: A callable that gets up to 256 texts, as a list, and what they are: "memory" (contents) or
+    ///         "query" (texts of queries). It returns a vector for each, in their order: a 2-d buffer, or a
+    ///         sequence of vectors, with None for a text that cannot be embedded. What it raises is raised.
+    ///
+    /// Raises:
+    ///     InvalidArgumentError: It gave another number of vectors, the directory is not empty, or a rule
+    ///         compares with an example vector, which has no text.
+    ///     WrongDimensionError, NotFiniteError, ZeroVectorError: A vector is at fault; `row` is the place of its
+    ///         text in the list.
+    ///     CorruptError: The store is damaged.
+    fn reembed(
+        &self,
+        py: Python<'_>,
+        directory: &Bound<'_, PyAny>,
+        model: &Bound<'_, PyAny>,
+        dimension: &Bound<'_, PyAny>,
+        embed: &Bound<'_, PyAny>,
+    ) -> PyResult<Reembedded> {
+        let (directory, model) = (path(directory, "directory")?, text(model, Arg::new("model"))?);
+        let dimension = count(dimension, Arg::new("dimension"))?;
+        if !embed.is_callable() {
+            return Err(Arg::new("embed").type_error("a callable", embed));
+        }
+        let embed = embed.clone().unbind();
+        let mut raised = None;
+        let told = self.with(py, |store| {
+            store.reembed(directory, &model, dimension, |kind, texts| {
+                Python::attach(|py| embedded(embed.bind(py), kind, texts)).map_err(|error| {
+                    let why = error.to_string();
+                    raised = Some(error);
+                    why.into()
+                })
+            })
+        });
+        match raised {
+            Some(error) => Err(error),
+            None => told.map(Reembedded),
+        }
     }
 
     /// Write everything that is not derived to one file of JSON lines; return the number of rows.
@@ -83,6 +136,23 @@ impl Store {
     fn verify_quick(&self, py: Python<'_>) -> PyResult<Verification> {
         self.with(py, wisen::Store::verify_quick).map(Verification)
     }
+}
+
+/// Asks a Python callable for vectors.
+fn embedded(embed: &Bound<'_, PyAny>, kind: TextKind, texts: &[&str]) -> PyResult<Vec<Vec<f32>>> {
+    let arg = Arg::new("the answer of embed");
+    let answer = embed.call1((texts.to_vec(), kind.as_str()))?;
+    if let Some(rows) = vectors::rows(&answer, arg)? {
+        return Ok(rows);
+    }
+    let row = |(row, entry): (usize, PyResult<Bound<'_, PyAny>>)| match entry? {
+        none if none.is_none() => Ok(Vec::new()),
+        entry => vectors::vector(&entry, arg.row(row)),
+    };
+    vectors::entries(&answer, arg, "a 2-d buffer of float32 or a sequence of vectors")?
+        .enumerate()
+        .map(row)
+        .collect()
 }
 
 fn whether(replace: Given<'_, '_>) -> PyResult<bool> {

@@ -47,6 +47,8 @@ impl Store {
     ///     origin: The recall (or its receipt) in which it came about.
     ///     parents: Ids of the memories that it was made of; at most 64.
     ///     model: The model that wrote it (1 to 255 bytes).
+    ///     embedding_model: The model that made the vector; refused with `MismatchError` if those of the store
+    ///         were made with another one.
     ///
     /// Raises:
     ///     WrongDimensionError, NotFiniteError, ZeroVectorError: The vector is at fault.
@@ -59,10 +61,11 @@ impl Store {
     ///     BusyError, DiskFullError, ReadOnlyError, ClosedError: It cannot be written now.
     #[pyo3(
         signature = (content, vector, *, namespace=None, kind=None, metadata=None, author=None,
-                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None),
+                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None,
+                     embedding_model=None),
         text_signature = "($self, content, vector, *, namespace='default', kind='note', metadata=None, \
             author=None, key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, \
-            model=None)"
+            model=None, embedding_model=None)"
     )]
     fn remember<'py>(
         &self,
@@ -80,6 +83,7 @@ impl Store {
         origin: Given<'_, 'py>,
         parents: Given<'_, 'py>,
         model: Given<'_, 'py>,
+        embedding_model: Given<'_, 'py>,
     ) -> PyResult<u64> {
         let details = Details {
             namespace,
@@ -93,6 +97,7 @@ impl Store {
             origin,
             parents,
             model,
+            embedding_model,
         };
         let memory = batch::one(content, vector, &details)?;
         Ok(self.with(py, |store| store.remember(memory))?.0)
@@ -110,6 +115,7 @@ impl Store {
     ///     supersedes: A sequence with an id or None for each memory.
     ///     ttl: One number of seconds (or timedelta) for all, or a sequence with one, or None, for each.
     ///     source, model: One str for all, or a sequence with one, or None, for each.
+    ///     embedding_model: One str for all.
     ///     origin, parents: A sequence with what `remember` takes, or None, for each.
     ///
     /// Raises:
@@ -117,10 +123,11 @@ impl Store {
     ///     InvalidArgumentError: The sequences have different lengths.
     #[pyo3(
         signature = (contents, vectors, *, namespace=None, kind=None, metadata=None, author=None,
-                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None),
+                     key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, model=None,
+                     embedding_model=None),
         text_signature = "($self, contents, vectors, *, namespace='default', kind='note', \
             metadata=None, author=None, key=None, supersedes=None, ttl=None, source=None, origin=None, parents=None, \
-            model=None)"
+            model=None, embedding_model=None)"
     )]
     fn remember_many<'py>(
         &self,
@@ -138,6 +145,7 @@ impl Store {
         origin: Given<'_, 'py>,
         parents: Given<'_, 'py>,
         model: Given<'_, 'py>,
+        embedding_model: Given<'_, 'py>,
     ) -> PyResult<Vec<u64>> {
         let details = Details {
             namespace,
@@ -151,6 +159,7 @@ impl Store {
             origin,
             parents,
             model,
+            embedding_model,
         };
         let memories = batch::many(contents, vectors, &details)?;
         let ids = self.with(py, |store| store.remember_many(memories))?;
@@ -163,6 +172,8 @@ impl Store {
     ///     id: The memory.
     ///     content: New text.
     ///     vector: New embedding.
+    ///     embedding_model: The model that made it; refused with `MismatchError` if those of the store were made
+    ///         with another one.
     ///     kind: New kind.
     ///     metadata: New metadata; None: none from now on.
     ///     ttl: From now on for so many seconds (or a timedelta); None: for ever.
@@ -171,9 +182,12 @@ impl Store {
     ///     UnknownMemoryError: There is none with this id.
     ///     The errors of `remember`.
     #[pyo3(
-        signature = (id, *, content=None, vector=None, kind=None, metadata=Change::Stay, ttl=Change::Stay),
-        text_signature = "($self, id, *, content=None, vector=None, kind=None, metadata=..., ttl=...)"
+        signature = (id, *, content=None, vector=None, kind=None, metadata=Change::Stay, ttl=Change::Stay,
+                     embedding_model=None),
+        text_signature = "($self, id, *, content=None, vector=None, kind=None, metadata=..., ttl=..., \
+            embedding_model=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn update<'py>(
         &self,
         py: Python<'py>,
@@ -183,6 +197,7 @@ impl Store {
         kind: Given<'_, 'py>,
         metadata: Change<'py>,
         ttl: Change<'py>,
+        embedding_model: Given<'_, 'py>,
     ) -> PyResult<()> {
         let id = MemoryId(whole(id, Arg::new("id"))?);
         let mut update = Update::new();
@@ -191,6 +206,9 @@ impl Store {
         }
         if let Some(vector) = vector {
             update = update.vector(vectors::vector(vector, Arg::new("vector"))?);
+        }
+        if let Some(model) = optional_text(embedding_model, "embedding_model")? {
+            update = update.embedding_model(model);
         }
         if let Some(kind) = optional_text(kind, "kind")? {
             update = update.kind(kind);
