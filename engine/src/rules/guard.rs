@@ -3,7 +3,7 @@
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::condition::{Check, Condition, Field, Scalar};
+use super::condition::{Check, Condition, Field, Order, Scalar};
 
 /// Most memory of a compiled pattern, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
@@ -41,11 +41,20 @@ pub(crate) fn glob_pattern(glob: &str) -> String {
 }
 
 /// What has to be there: the field, and in one of its texts each of the literals, in whatever ASCII case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Guard {
     pub field: Field,
     /// None: any value.
     pub literals: Vec<String>,
+    /// A bound: of numbers, only one on its side of it is enough, or on it.
+    pub bound: Option<Bound>,
+}
+
+/// A side of a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Bound {
+    From(f64),
+    UpTo(f64),
 }
 
 impl Guard {
@@ -83,7 +92,22 @@ fn guard(field: &Field, check: &Check) -> Option<Guard> {
         Check::Matches(pattern) => literals_of(pattern),
     };
     literals.retain(|literal| !literal.is_empty());
-    Some(Guard { field: field.clone(), literals })
+    Some(Guard { field: field.clone(), literals, bound: bound(field, check) })
+}
+
+/// The bound of a comparison. Where numbers are rounded, that keeps their order, so that nothing on the right
+/// side of it comes to lie on the wrong one.
+fn bound(field: &Field, check: &Check) -> Option<Bound> {
+    match (field, check) {
+        (Field::Args(_) | Field::Metadata(_), Check::Compare(order, Scalar::Number(number))) => {
+            let number = number.as_f64().filter(|number| !number.is_nan())?;
+            Some(match order {
+                Order::More | Order::AtLeast => Bound::From(number),
+                Order::Less | Order::AtMost => Bound::UpTo(number),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// The tools of which the condition needs one; `None`: it may hold for any.

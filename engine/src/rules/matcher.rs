@@ -21,7 +21,7 @@ use super::condition::{
     Check, Condition, Field, Order, Scalar, Step, Truth, all, any, any_leaf, leaf_text, not,
 };
 use super::directive::{Directive, Force};
-use super::guard::{Guard, glob_pattern, guards, pattern, tools};
+use super::guard::{Bound, Guard, glob_pattern, guards, pattern, tools};
 
 /// The time, as far as it can be known: a clock that was moved back must not bring back what has ended.
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +101,17 @@ pub(super) enum Test {
 /// Rules, each with what it waits for.
 type Plan = Vec<(u32, Option<Vec<Guard>>)>;
 
-/// Literals, the rule behind each, and rules that any value wakes.
-type Waiting = (Vec<String>, Vec<u32>, Vec<u32>);
+/// What rules wait for in a field.
+#[derive(Default)]
+struct Waiting {
+    literals: Vec<String>,
+    /// The rule behind each literal.
+    literal_rules: Vec<u32>,
+    /// Rules that any value wakes.
+    present: Vec<u32>,
+    from: Vec<(f64, u32)>,
+    up_to: Vec<(f64, u32)>,
+}
 
 /// Rules to look at for a tool, or for any.
 #[derive(Debug, Default)]
@@ -124,6 +133,10 @@ struct Watch {
     literal_rules: Vec<u32>,
     /// Rules that any value wakes.
     present: Vec<u32>,
+    /// Rules that a number from this one on wakes, and any value that is no number; by number.
+    from: Vec<(f64, u32)>,
+    /// The same for numbers up to this one.
+    up_to: Vec<(f64, u32)>,
 }
 
 impl Index {
@@ -279,27 +292,35 @@ impl RuleBook {
 
     /// Why a condition holds, or may hold: the tests that do.
     pub(super) fn explain(&self, node: &Node, thing: &Thing<'_>, now: Now) -> String {
-        let mut why = Vec::new();
+        let mut why = String::new();
         self.gather(node, thing, now, &mut why);
-        why.join("; ")
+        why
     }
 
-    fn gather(&self, node: &Node, thing: &Thing<'_>, now: Now, why: &mut Vec<String>) {
-        let truth = self.judge(node, thing, now);
+    fn gather(&self, node: &Node, thing: &Thing<'_>, now: Now, why: &mut String) {
+        let label = match node {
+            Node::Always => "always",
+            Node::Test(_, _, label) | Node::Not(_, label) => label,
+            Node::All(parts) | Node::Any(parts) => {
+                // A part that is made of others may hold in none of them as a whole.
+                let holds = |part: &&Node| {
+                    !matches!(part, Node::All(_) | Node::Any(_))
+                        || self.judge(part, thing, now) != Some(false)
+                };
+                parts.iter().filter(holds).for_each(|part| self.gather(part, thing, now, why));
+                return;
+            }
+        };
+        let truth = if matches!(node, Node::Always) { Some(true) } else { self.judge(node, thing, now) };
         if truth == Some(false) {
             return;
         }
-        match node {
-            Node::Always => why.push("always".to_owned()),
-            Node::Test(_, _, label) | Node::Not(_, label) if truth.is_none() => {
-                why.push(format!("{label} (cannot be judged here, which counts against the action)"));
-            }
-            Node::Test(_, _, label) | Node::Not(_, label) => why.push(label.clone()),
-            Node::All(parts) | Node::Any(parts) => {
-                for part in parts {
-                    self.gather(part, thing, now, why);
-                }
-            }
+        if !why.is_empty() {
+            why.push_str("; ");
+        }
+        why.push_str(label);
+        if truth.is_none() {
+            why.push_str(" (cannot be judged here, which counts against the action)");
         }
     }
 }
@@ -428,7 +449,7 @@ impl Bucket {
             };
             guard.literals.iter().min_by_key(rank).cloned()
         };
-        let mut literals: HashMap<Field, Waiting> = HashMap::new();
+        let mut waiting: HashMap<Field, Waiting> = HashMap::new();
         for (rule, guards) in plan {
             let Some(guards) = guards else {
                 bucket.always.push(rule);
@@ -436,17 +457,19 @@ impl Bucket {
             };
             for guard in guards {
                 let literal = rarest(&guard);
-                let (texts, rules, present) = literals.entry(guard.field).or_default();
-                match literal {
-                    Some(literal) => {
-                        texts.push(literal);
-                        rules.push(rule);
+                let waiting = waiting.entry(guard.field).or_default();
+                match (literal, guard.bound) {
+                    (Some(literal), _) => {
+                        waiting.literals.push(literal);
+                        waiting.literal_rules.push(rule);
                     }
-                    None => present.push(rule),
+                    (None, Some(Bound::From(number))) => waiting.from.push((number, rule)),
+                    (None, Some(Bound::UpTo(number))) => waiting.up_to.push((number, rule)),
+                    (None, None) => waiting.present.push(rule),
                 }
             }
         }
-        for (field, (texts, literal_rules, present)) in literals {
+        for (field, Waiting { literals, literal_rules, present, mut from, mut up_to }) in waiting {
             let at = bucket.fields.len();
             match &field {
                 Field::Args(path) if matches!(path.first(), Some(Step::Key(_))) => {
@@ -456,11 +479,14 @@ impl Bucket {
                 }
                 _ => bucket.others.push(at),
             }
-            let built = (!texts.is_empty())
-                .then(|| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&texts))
+            for bounds in [&mut from, &mut up_to] {
+                bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+            }
+            let built = (!literals.is_empty())
+                .then(|| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&literals))
                 .transpose()
                 .map_err(Error::internal)?;
-            bucket.fields.push(Watch { field, literals: built, literal_rules, present });
+            bucket.fields.push(Watch { field, literals: built, literal_rules, present, from, up_to });
         }
         Ok(bucket)
     }
@@ -480,6 +506,18 @@ impl Bucket {
 }
 
 impl Watch {
+    /// Adds the rules on whose side of their bounds a number lies; all of them for what is no number.
+    fn wake_bounds(&self, number: Option<f64>, found: &mut Vec<u32>) {
+        let (from, up_to) = match number {
+            Some(number) => (
+                &self.from[..self.from.partition_point(|(bound, _)| *bound <= number)],
+                &self.up_to[self.up_to.partition_point(|(bound, _)| *bound < number)..],
+            ),
+            None => (&self.from[..], &self.up_to[..]),
+        };
+        found.extend(from.iter().chain(up_to).map(|(_, rule)| rule));
+    }
+
     fn wake(&self, thing: &Thing<'_>, found: &mut Vec<u32>) {
         let mut see = |text: &str| {
             if let Some(literals) = &self.literals {
@@ -502,14 +540,20 @@ impl Watch {
             field => match field.value(thing) {
                 None => false,
                 Some(value) => {
-                    if self.literals.is_some() {
-                        any_leaf(value, &mut |leaf| {
-                            if let Some(text) = leaf_text(leaf) {
-                                see(&text);
-                            }
-                            false
-                        });
-                    }
+                    let bounds = !self.from.is_empty() || !self.up_to.is_empty();
+                    let mut numbers = Vec::new();
+                    any_leaf(value, &mut |leaf| {
+                        if bounds {
+                            numbers.push(leaf.as_f64());
+                        }
+                        if self.literals.is_some()
+                            && let Some(text) = leaf_text(leaf)
+                        {
+                            see(&text);
+                        }
+                        false
+                    });
+                    numbers.into_iter().for_each(|number| self.wake_bounds(number, found));
                     true
                 }
             },

@@ -343,7 +343,10 @@ mod tests {
         for i in 0..400 {
             let field = ["args.cmd", "args", "text", "tag", "args.n", "args.deep.er"][rng.usize(..6)];
             let word = words[rng.usize(..words.len())];
-            let test = match rng.u8(..7) {
+            let test = match rng.u8(..10) {
+                7 => format!("{field} < {}", rng.u8(..10)),
+                8 => format!("{field} > {}", rng.u8(..10)),
+                9 => format!("args.n <= {}", rng.u8(..10)),
                 0 => format!("{field} is {word:?}"),
                 1 => format!("{field} like \"*{word}*\""),
                 2 => format!("{field} matches /(?i){word}\\s?{word}/"),
@@ -366,7 +369,7 @@ mod tests {
             let (a, b, c, d) = (word(), word(), word(), word());
             let action =
                 Action::new(["a", "b", "c"][rng.usize(..3)]).text(format!("{a}{b} {c}")).tag(d.clone()).args(
-                    json!({"cmd": [a, {"k": b}], "n": [rng.u8(..10), "x"], "deep": {"er": c.to_lowercase()}}),
+                    json!({"cmd": [a, {"k": b}], "n": ([json!([rng.u8(..10), "x"]), json!([rng.u8(..10), rng.u8(..10)]), json!(rng.u8(..10)), json!(f64::from(rng.u8(..10)) + 0.5), json!([])][rng.usize(..5)]), "deep": {"er": c.to_lowercase()}}),
                 );
             let thing = action.thing();
             let all: Vec<u32> = (0..book.index().rules.len() as u32)
