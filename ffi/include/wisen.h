@@ -561,6 +561,31 @@ typedef int32_t wisen_verdict;
 #endif // __cplusplus
 
 /**
+ * What texts are, for models that embed the two in different ways.
+ */
+enum wisen_text_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Contents of memories: what is found.
+     */
+    WISEN_TEXT_MEMORY = 1,
+    /**
+     * Texts of queries: what it is found by.
+     */
+    WISEN_TEXT_QUERY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_text_kind wisen_text_kind;
+#else
+typedef int32_t wisen_text_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A list of audit entries. Handle, to be freed with wisen_audit_entries_free(); one thread at a time.
  * It needs the store no longer.
  */
@@ -781,6 +806,11 @@ struct wisen_options {
      * Handed to the hook. Has to be good for any thread, until the store is freed.
      */
     void *hook_data;
+    /**
+     * The public key, as text, with which the authorities of the store have to begin, that of
+     * wisen_create_authority(): of any other store wisen_check() denies everything. NULL: what the store says.
+     */
+    struct wisen_text authority_key;
 };
 
 /**
@@ -872,6 +902,11 @@ struct wisen_memory {
      * The model that wrote it (1 to 255 bytes). NULL: not told.
      */
     struct wisen_text model;
+    /**
+     * The model that made `vector`: WISEN_MISMATCH if those of the store were made with another one
+     * (wisen_options.model). NULL: not told.
+     */
+    struct wisen_text embedding_model;
 };
 
 /**
@@ -910,6 +945,10 @@ struct wisen_update {
      * How long it may be recalled from now on, in microseconds. 0: stays.
      */
     uint64_t time_to_live_us;
+    /**
+     * The model that made `vector`, as wisen_memory.embedding_model.
+     */
+    struct wisen_text embedding_model;
 };
 
 /**
@@ -992,6 +1031,11 @@ struct wisen_query {
      * {"not": {...}}. NULL: all.
      */
     struct wisen_text filter;
+    /**
+     * The model that made `vector`: WISEN_MISMATCH if those of the store were made with another one
+     * (wisen_options.model). NULL: not told.
+     */
+    struct wisen_text embedding_model;
 };
 
 /**
@@ -1127,6 +1171,39 @@ struct wisen_hit {
      * random for one, 8 invisible characters, 16 bidirectional marks. 0 unless the query asked for contents.
      */
     uint32_t flags;
+    /**
+     * The recall in which it came about; all zero: not told, or the query asked for no contents.
+     */
+    struct wisen_receipt origin;
+    /**
+     * The memories that it was made of; none unless the query asked for contents.
+     */
+    const uint64_t *parents;
+    /**
+     * How many parents there are.
+     */
+    size_t parents_count;
+    /**
+     * The model that wrote it; NULL: not told, or the query asked for no contents.
+     */
+    struct wisen_text model;
+    /**
+     * What the hook of a handle has called it; none unless the query asked for contents.
+     */
+    const struct wisen_text *tags;
+    /**
+     * How many tags there are.
+     */
+    size_t tags_count;
+    /**
+     * The PREFER or AVOID directive that has shifted its rank; NULL: none has.
+     */
+    struct wisen_text rule;
+    /**
+     * By how much it has shifted the score: in -1.8 to 0.7; 0 without one. It moves the place and not the
+     * probability.
+     */
+    double shift;
 };
 
 /**
@@ -1174,6 +1251,33 @@ struct wisen_warning {
      * Its metadata, as JSON; NULL unless the query asked for contents and it has some.
      */
     struct wisen_text metadata;
+};
+
+/**
+ * A directive that comes with a recall, because what is done with the hits has to heed it. Make it with
+ * wisen_rule_note_init(); wisen_recall_rule() fills it. Its texts belong to the recall.
+ */
+struct wisen_rule_note {
+    /**
+     * Size of this structure, for growth: set by wisen_rule_note_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Its priority.
+     */
+    int32_t priority;
+    /**
+     * Its id.
+     */
+    struct wisen_text id;
+    /**
+     * Why there is this rule.
+     */
+    struct wisen_text reason;
+    /**
+     * The directive as text.
+     */
+    struct wisen_text text;
 };
 
 /**
@@ -1707,6 +1811,47 @@ struct wisen_record {
      * The memory that stands for it since it was merged (wisen_distil()); 0: none.
      */
     uint64_t merged_into;
+    /**
+     * How far the word of its author is good, in 0 to 1: 1 if it names none, else its reliability
+     * (wisen_principal).
+     */
+    double trust;
+    /**
+     * How long ago it was stored, in microseconds.
+     */
+    uint64_t age_us;
+    /**
+     * A wisen_source. 0: not told.
+     */
+    int32_t source;
+    /**
+     * What was noticed when it came, added up, as in wisen_hit.flags.
+     */
+    uint32_t flags;
+    /**
+     * The recall in which it came about; all zero: not told.
+     */
+    struct wisen_receipt origin;
+    /**
+     * The memories that it was made of.
+     */
+    const uint64_t *parents;
+    /**
+     * How many parents there are.
+     */
+    size_t parents_count;
+    /**
+     * The model that wrote it; NULL: not told.
+     */
+    struct wisen_text model;
+    /**
+     * What the hook of a handle has called it.
+     */
+    const struct wisen_text *tags;
+    /**
+     * How many tags there are.
+     */
+    size_t tags_count;
 };
 
 /**
@@ -2150,6 +2295,87 @@ struct wisen_calibration {
     size_t bins_count;
 };
 
+/**
+ * Texts to be embedded, as an embedding function sees them. All of it stays until the function returns.
+ */
+struct wisen_batch {
+    /**
+     * A wisen_text_kind.
+     */
+    int32_t kind;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The texts, each followed by a NUL.
+     */
+    const struct wisen_text *texts;
+    /**
+     * How many there are, at most 256.
+     */
+    size_t count;
+    /**
+     * How many numbers each vector has.
+     */
+    size_t dimension;
+    /**
+     * Where the function writes the vectors, one after the other: `count` times `dimension` numbers, all 0 as
+     * they come.
+     */
+    float *vectors;
+    /**
+     * One byte for each text, 1 as it comes: the function sets it to 0 for a text that cannot be embedded.
+     */
+    uint8_t *embedded;
+};
+
+/**
+ * Gives vectors for texts, on the thread that re-embeds. `data` is what wisen_reembed() was handed. Returns 0 if
+ * it has, and any other number if it could not, which the error of wisen_reembed() then tells. Must return, and
+ * throw nothing.
+ */
+typedef int32_t (*wisen_embed)(void *data, const struct wisen_batch *batch);
+
+/**
+ * What wisen_reembed() did. Make it with wisen_reembedded_init().
+ */
+struct wisen_reembedded {
+    /**
+     * Size of this structure, for growth: set by wisen_reembedded_init().
+     */
+    uint32_t struct_size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Memories that have a new vector.
+     */
+    uint64_t memories;
+    /**
+     * Reports that teach something, and whose situation was placed in the new space.
+     */
+    uint64_t placed;
+    /**
+     * Reports that teach something, and whose situation could not be placed: no text of the query was kept.
+     */
+    uint64_t unplaced;
+    /**
+     * Set by the caller: where to write the ids of the memories that are not in the new store, because they
+     * have no content, or none that can be embedded. NULL: not wanted.
+     */
+    uint64_t *left_out;
+    /**
+     * Set by the caller: how many of them there is room for at `left_out`.
+     */
+    size_t left_out_capacity;
+    /**
+     * How many memories are left out, which may be more than there was room for.
+     */
+    size_t left_out_count;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2347,6 +2573,20 @@ wisen_status wisen_recall_warning(const struct wisen_recall *recall,
                                   size_t index,
                                   struct wisen_warning *warning,
                                   struct wisen_error **error);
+
+/**
+ * How many MUST rules come with the recall, those that apply where it searched; 0 for NULL.
+ */
+size_t wisen_recall_rule_count(const struct wisen_recall *recall);
+
+/**
+ * Fills `*rule` with rule number `index`, in the order in which they decide; `rule->struct_size` must be set,
+ * as wisen_rule_note_init() does.
+ */
+wisen_status wisen_recall_rule(const struct wisen_recall *recall,
+                               size_t index,
+                               struct wisen_rule_note *rule,
+                               struct wisen_error **error);
 
 /**
  * Writes the usual text of a receipt (36 characters and a NUL) to `text`, which has room for
@@ -3256,6 +3496,32 @@ wisen_status wisen_forget_hard(struct wisen_store *store,
                                bool *forgotten,
                                struct wisen_error **error);
 
+/**
+ * Makes the same store in `directory`, which must be empty or missing, with vectors of another embedding model:
+ * `model` is its name, `dimension` (1 to 4096) the length of its vectors. Ids, keys, contents, metadata, rules,
+ * the audit and above all the outcomes stay; this store is only read. `embed` is called with up to 256 texts at a
+ * time, first with the contents of memories, then with the texts of queries.
+ *
+ * A memory without content, or whose content cannot be embedded, is left out. A report whose query was kept
+ * without a text is counted in `unplaced`, and its outcome is kept where it claims least: at the new vectors of
+ * the memories that it is about. Receipts that nobody has reported on are not in the new store. The directory
+ * appears whole or not at all.
+ *
+ * `reembedded` may be NULL; otherwise its `struct_size` must be set. WISEN_INVALID_ARGUMENT if `embed` fails, or if
+ * a rule compares with an example vector, which has no text; what is wrong with a vector names its text within the
+ * batch (wisen_error_row()); WISEN_CORRUPT if the store is damaged. Any thread.
+ */
+wisen_status wisen_reembed(struct wisen_store *store,
+                           const char *directory,
+                           size_t directory_size,
+                           const char *model,
+                           size_t model_size,
+                           size_t dimension,
+                           wisen_embed embed,
+                           void *data,
+                           struct wisen_reembedded *reembedded,
+                           struct wisen_error **error);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -3296,6 +3562,8 @@ WISEN_INIT(wisen_merge)
 WISEN_INIT(wisen_uplift)
 WISEN_INIT(wisen_stretch)
 WISEN_INIT(wisen_calibration)
+WISEN_INIT(wisen_rule_note)
+WISEN_INIT(wisen_reembedded)
 #undef WISEN_INIT
 
 /* A query for 10 hits. */

@@ -12,7 +12,6 @@ use crate::vector::Metric;
 use super::core::{Core, check_name, is_memory};
 use super::gate::said;
 use super::open::MAX_DIMENSION;
-use super::output::Verification;
 use super::points::experience_metric;
 use super::store::Store;
 use super::{audit, directives, inspect, place, report};
@@ -105,10 +104,7 @@ impl Store {
         }
         place::check_outside(core, "directory", directory)?;
         check_rules(core)?;
-        if !core.db.is_read_only() {
-            core.receipts.flush(core.now())?;
-            report::settle(core)?;
-        }
+        report::settle_all(core)?;
         let from = &core.identity;
         let to = Identity { dimension, model: Some(model.to_owned()), ..from.clone() };
         let mut checked = |queries: bool, texts: &[&str]| {
@@ -121,13 +117,11 @@ impl Store {
             core.db.read(|conn| copies::copy_to(conn, &database)).map_err(&at)?;
             let copy = copies::open_copy(&database).map_err(&at)?;
             let check = || {
-                let mut found = Verification::default();
-                inspect::verify_rows(&copy, &mut found)?;
-                let told = audit::verify(&copy, None)?.faults.into_iter().map(|fault| fault.what);
-                match found.faults.into_iter().chain(told).next() {
-                    Some(fault) => Err(Error::corrupt(fault)),
-                    None => Ok(()),
+                let mut faults = inspect::first_fault(&copy)?;
+                if faults.is_none() {
+                    faults = audit::verify(&copy, None)?.faults.into_iter().next().map(|fault| fault.what);
                 }
+                faults.map_or(Ok(()), |fault| Err(Error::corrupt(fault)))
             };
             check().map_err(&at)?;
             let moved = reembed::reembed(&copy, core.now(), from, &to, &mut checked).map_err(&at)?;

@@ -17,14 +17,12 @@ use crate::vector::Metric;
 use super::core::Core;
 use super::input::Memory;
 use super::inspect;
+use super::open::MAX_DIMENSION;
 use super::place;
 use super::points::experience_metric;
 use super::remember;
 use super::report;
 use super::store::Store;
-
-/// Most numbers a vector may have.
-const MAX_DIMENSION: usize = 4096;
 
 impl Store {
     /// Writes everything that is not derived to one file of JSON lines, as of one moment: memories with

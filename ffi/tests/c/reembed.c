@@ -121,7 +121,7 @@ static void origins(void) {
     struct wisen_text key;
     uint64_t parent = 0, id = 0;
     const char *rules = "MUST \"look\" priority 3 because \"it is steep\" in namespace \"default\" when always require "
-                        "tag \"looked\"\nPREFER \"east\" because \"it is nice\" in kind \"note\" when text like \"*east*\"";
+                        "tag is \"looked\"\nPREFER \"east\" because \"it is nice\" in kind \"note\" when text like \"*east*\"";
 
     OK(wisen_remember(store, &memory, &parent, &error));
     OK(wisen_recall(store, &query, &recall, &error));
