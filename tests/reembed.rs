@@ -311,10 +311,15 @@ fn child() {
     let Some(part) = child::part() else { return };
     let store = Store::open(&part.store, Options::existing()).unwrap();
     let to = part.store.with_file_name("moved");
+    let mut batches = 0;
     store
         .reembed(to, "new", WIDE, |kind, texts| {
+            batches += 1;
             child::say(kind.as_str());
-            std::thread::sleep(Duration::from_millis(20));
+            if batches == part.number {
+                // Until it is killed.
+                std::thread::sleep(Duration::from_hours(1));
+            }
             new(kind, texts)
         })
         .unwrap();
@@ -330,18 +335,18 @@ fn killed_halfway_it_harms_nothing() {
         practise(&store, &question(i), true, i);
     }
     let was = answers(&store, old);
-    // Two and five batches of memories, one of queries, and then what takes time at the end.
-    for (batches, more) in [(1, 0), (2, 5), (5, 0), (6, 0), (7, 10), (7, 60)] {
-        let mut work = child::start("reembed", &place.store(), 0);
+    // In the first and last of five batches of memories, in both of queries, and then at any time.
+    for (batches, more) in [(1, None), (5, None), (6, None), (7, None), (7, Some(10)), (7, Some(60))] {
+        let mut work = child::start("reembed", &place.store(), if more.is_none() { batches } else { 0 });
         for _ in 0..batches {
             work.hear().unwrap();
         }
-        std::thread::sleep(Duration::from_millis(more));
+        std::thread::sleep(Duration::from_millis(more.unwrap_or(0)));
         let said = work.kill();
         assert_eq!(answers(&store, old), was);
         if place.at("moved").exists() {
             assert_sound(&moved(&place));
-            assert!(batches >= 7, "{said:?}");
+            assert!(more.is_some(), "{said:?}");
             fs::remove_dir_all(place.at("moved")).unwrap();
         }
         assert_sound(&store);
