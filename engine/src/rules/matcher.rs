@@ -553,7 +553,9 @@ impl Watch {
                         }
                         false
                     });
-                    numbers.into_iter().for_each(|number| self.wake_bounds(number, found));
+                    for number in numbers {
+                        self.wake_bounds(number, found);
+                    }
                     true
                 }
             },
