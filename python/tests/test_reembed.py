@@ -4,6 +4,7 @@ import array
 from pathlib import Path
 
 import pytest
+
 import wisen
 
 
@@ -23,10 +24,10 @@ def filled() -> wisen.Store:
     store = wisen.open(":memory:", 4, model="old")
     for text in ("east", "north", ""):
         store.remember(text, old(text + "x"))
-    recall = store.recall(old("where to eat"), text="where to eat", k=2)
+    recall = store.recall(old("where to eat"), text="where to eat", k=3)
     assert recall.receipt is not None
     store.report(recall, "success", used=2)
-    recall = store.recall(old("qqq"), k=2)
+    recall = store.recall(old("qqq"), k=3)
     store.report(recall, "failure", used=1)
     return store
 
@@ -35,7 +36,7 @@ def test_a_store_is_embedded_anew(tmp_path: Path) -> None:
     """Outcomes stay; what cannot be placed is counted."""
     store, asked = filled(), []
 
-    def embed(texts: list[str], kind: str) -> list[array.array[float]]:
+    def embed(texts: list[str], kind: str) -> "list[array.array[float]]":
         asked.append((kind, texts))
         return [array.array("f", new(text)) for text in texts]
 

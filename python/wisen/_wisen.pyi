@@ -332,7 +332,9 @@ class Store:
         directory: str | os.PathLike[str],
         model: str,
         dimension: int,
-        embed: Callable[[list[str], Literal["memory", "query"]], _Vectors | Iterable[_Vector | None]],
+        embed: Callable[
+            [list[str], Literal["memory", "query"]], _Vectors | Iterable[_Vector | None]
+        ],
     ) -> Reembedded: ...
     def backup(self, file: str | os.PathLike[str], *, replace: bool = False) -> int: ...
     def export(self, file: str | os.PathLike[str], *, replace: bool = False) -> int: ...
