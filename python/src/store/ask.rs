@@ -78,8 +78,19 @@ impl Store {
         embedding_model: Given<'_, 'py>,
     ) -> PyResult<Recall> {
         let numbers = self::vector(vector, Arg::new("vector"))?;
-        let wishes =
-            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings, embedding_model };
+        let wishes = Wishes {
+            k,
+            namespace,
+            kind,
+            filter,
+            receipt,
+            content,
+            width,
+            explore,
+            hold_out,
+            warnings,
+            embedding_model,
+        };
         let query = particular(wishes.add_to(py, Query::new(numbers))?, text, seed, Arg::new)?;
         let recall = self.with(py, |store| store.recall(&query))?;
         Recall::new(py, recall)
@@ -132,8 +143,19 @@ impl Store {
         let rows = (vectors.len(), "vectors");
         let texts = Column::new(text, "text", "a sequence of str or None", rows)?;
         let seeds = Column::new(seed, "seed", "a sequence of int or None", rows)?;
-        let wishes =
-            Wishes { k, namespace, kind, filter, receipt, content, width, explore, hold_out, warnings, embedding_model };
+        let wishes = Wishes {
+            k,
+            namespace,
+            kind,
+            filter,
+            receipt,
+            content,
+            width,
+            explore,
+            hold_out,
+            warnings,
+            embedding_model,
+        };
         // The wishes are read once, and shared by all rows.
         let common = wishes.add_to(py, Query::new(Vec::new()))?;
         let row = |(row, numbers): (usize, Vec<f32>)| {
