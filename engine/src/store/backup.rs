@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result};
 
-use super::connect::{open_file, prepare};
+use super::connect::{let_shrink, open_file, prepare};
 use super::db::sql;
 use super::identity::{begin_life, meta, set_meta};
 use super::{schema, tables};
@@ -44,7 +44,9 @@ pub(crate) fn open_copy(file: &Path) -> Result<Connection> {
 
 /// Creates a database that nobody else knows of.
 pub(crate) fn open_new(file: &Path) -> Result<Connection> {
-    open(file, OpenFlags::SQLITE_OPEN_CREATE)
+    let conn = open(file, OpenFlags::SQLITE_OPEN_CREATE)?;
+    let_shrink(&conn).map_err(sql)?;
+    Ok(conn)
 }
 
 fn open(file: &Path, more: OpenFlags) -> Result<Connection> {

@@ -23,10 +23,22 @@ const PAGE: i64 = 4096;
 
 /// Lets the write-ahead log grow as fits the size of the database; after a larger transaction it shrinks again.
 pub(super) fn tune(conn: &Connection) -> Result<()> {
-    let pages: i64 = conn.pragma_query_value(None, "page_count", |r| r.get(0)).map_err(sql)?;
-    let pages = (pages / LOG_SHARE).clamp(*CHECKPOINT_PAGES.start(), *CHECKPOINT_PAGES.end());
+    let pages =
+        (pages(conn).map_err(sql)? / LOG_SHARE).clamp(*CHECKPOINT_PAGES.start(), *CHECKPOINT_PAGES.end());
     conn.pragma_update(None, "wal_autocheckpoint", pages).map_err(sql)?;
     conn.pragma_update(None, "journal_size_limit", pages * PAGE).map_err(sql)
+}
+
+fn pages(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, "page_count", |r| r.get(0))
+}
+
+/// Lets free pages be given back, from the next time on that the database is written whole: when it is made, and at
+/// each `VACUUM`. Asked of any other it would be a transaction in vain.
+pub(super) fn let_shrink(conn: &Connection) -> rusqlite::Result<()> {
+    const INCREMENTAL: i64 = 2;
+    let mode: i64 = conn.pragma_query_value(None, "auto_vacuum", |r| r.get(0))?;
+    if mode == INCREMENTAL { Ok(()) } else { conn.pragma_update(None, "auto_vacuum", INCREMENTAL) }
 }
 
 /// The connection that writes, and whether the store lies on read-only media.
@@ -58,8 +70,9 @@ pub(super) fn connect(wanted: &Wanted<'_>) -> Result<(Connection, bool)> {
     let open = || -> Result<(Connection, String)> {
         let conn = Connection::open_with_flags(dir.join("memory.db"), flags).map_err(sql)?;
         prepare(&conn, wanted.busy)?;
-        // For a new database, and for one that is rewritten: free pages can be given back.
-        patiently(wanted.busy, || conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")).map_err(sql)?;
+        if pages(&conn).map_err(sql)? == 0 {
+            patiently(wanted.busy, || let_shrink(&conn)).map_err(sql)?;
+        }
         let mode = write_ahead(&conn, wanted.busy).map_err(sql)?;
         tune(&conn)?;
         let level = match wanted.full {

@@ -474,6 +474,7 @@ impl Drop for Unfinished<'_> {
 
 /// Rewrites a database without what was deleted.
 pub(super) fn vacuum(conn: &Connection) -> rusqlite::Result<()> {
+    connect::let_shrink(conn)?;
     // The pages of the new file hold nothing of what was in their memory before.
     conn.pragma_update(None, "secure_delete", "ON")?;
     let done = conn.execute_batch("VACUUM");

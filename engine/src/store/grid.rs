@@ -125,7 +125,7 @@ pub(super) fn merge_if_due(tx: &mut Tx<'_>, namespace: i64) -> Result<bool> {
     let held = cells::all(tx.conn, Some(namespace))?;
     let metric = compared_by(tx.conn)?;
     let width = choose_width(tx.conn, namespace, metric, &held)?;
-    names::set_grid(tx, namespace, width)?;
+    names::set_grid(tx, namespace, Some(width))?;
     let grid = Grid { width, metric };
     // By memory and grid cell, the smallest hash first.
     let mut together: BTreeMap<(i64, i64), BTreeMap<Vec<u8>, CellRow>> = BTreeMap::new();

@@ -71,12 +71,12 @@ pub(super) fn with_grid(conn: &Connection, id: i64) -> Result<Option<(NamespaceR
     statement.query_row([id], namespace_row).optional().map_err(sql)?.transpose()
 }
 
-/// Gives a namespace its grid.
-pub(super) fn set_grid(tx: &Tx<'_>, id: i64, width: f64) -> Result<()> {
+/// Gives a namespace its grid, or takes it away.
+pub(super) fn set_grid(tx: &Tx<'_>, id: i64, width: Option<f64>) -> Result<()> {
     let Some((row, _)) = with_grid(tx.conn, id)? else {
         return Ok(());
     };
-    let sum = namespace_sum(id, &row.name, row.created_at, Some(width)).finish();
+    let sum = namespace_sum(id, &row.name, row.created_at, width).finish();
     tx.conn
         .execute("UPDATE namespaces SET grid = ?2, checksum = ?3 WHERE id = ?1", params![id, width, sum])
         .map(drop)

@@ -350,8 +350,11 @@ fn forget(tx: &mut Tx<'_>, id: i64) -> Result<()> {
 
 /// Computes the cells anew from the experiences.
 fn sum_up(tx: &mut Tx<'_>) -> Result<()> {
-    for text in ["DELETE FROM cells", "DELETE FROM lots", "UPDATE namespaces SET grid = NULL"] {
+    for text in ["DELETE FROM cells", "DELETE FROM lots"] {
         tx.conn.execute(text, []).map_err(sql)?;
+    }
+    for namespace in names::namespaces(tx.conn)? {
+        names::set_grid(tx, namespace.id, None)?;
     }
     let mut places = Places::default();
     for (at, content) in by_situation(tx.conn, Of::All)? {
