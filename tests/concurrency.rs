@@ -208,3 +208,28 @@ fn a_drop_gives_up_sealing() {
     store.remember(Memory::new("x", points[0].clone())).unwrap();
     assert_sound(&store);
 }
+
+/// A recall goes on with the segments it has while another handle has made others: they are opened where nobody
+/// waits, and come into use by themselves.
+#[test]
+fn recalls_open_no_segment() {
+    let place = Place::new();
+    let options = Options::new(16).seal_at(1_000_000).scan_below(0);
+    let store = place.open(options.clone());
+    let points = vectors(1, 2000, 16);
+    let all = fill(&store, &points);
+    let ask = |i: usize| {
+        let recall = store.recall(&Query::new(points[i].clone()).k(1).receipt(false)).unwrap();
+        assert_eq!(recall.hits[0].id, all[i]);
+    };
+    ask(0);
+    assert_eq!(store.stats().unwrap().graph_searches, 0);
+    place.open(options).seal().unwrap();
+    ask(1);
+    assert_eq!(store.stats().unwrap().graph_searches, 0, "the recall went on with what it had");
+    let end = Instant::now() + Duration::from_secs(30);
+    while store.stats().unwrap().graph_searches == 0 {
+        assert!(Instant::now() < end, "the segment never came into use");
+        ask(2);
+    }
+}

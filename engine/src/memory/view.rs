@@ -104,12 +104,12 @@ impl View {
     /// As [`View::catch_up`], but stays with the list of segments that it has: with what came since, they hold the
     /// same points as those of another list.
     pub(crate) fn follow(&self, db: &Db) -> Result<()> {
+        if self.generation.load(Ordering::Acquire) == 0 || crate::sabotage::on("open_while_asked") {
+            return self.catch_up(db);
+        }
         let is_current = || self.asked.load(Ordering::Acquire) >= db.acknowledged();
         if is_current() {
             return Ok(());
-        }
-        if self.generation.load(Ordering::Acquire) == 0 || crate::sabotage::on("open_while_asked") {
-            return self.catch_up(db);
         }
         let _one = self.catching_up.lock();
         if is_current() { Ok(()) } else { self.advance(db, false).map(|_| ()) }
@@ -221,8 +221,8 @@ impl View {
         Ok(())
     }
 
-    /// One step of catching up, `relist`: with the list of segments too. Returns whether segments were set aside on the way, so that another
-    /// step is needed.
+    /// One step of catching up, with the list of segments too if `relist` says so. Returns whether segments were set
+    /// aside on the way, so that another step is needed.
     fn advance(&self, db: &Db, relist: bool) -> Result<bool> {
         // Before the snapshot, which then holds all of it: what comes later is for the next call.
         let (asked, generation) = (db.acknowledged(), db.generation() + 1);
