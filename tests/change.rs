@@ -159,7 +159,9 @@ fn disk_stays_within_bounds() {
     rng.shuffle(&mut all);
     let gone = all.split_off(4000);
     let halved = largest_share(&store, &place, || {
-        gone.iter().for_each(|id| assert!(store.forget(*id).unwrap()));
+        for id in &gone {
+            assert!(store.forget(*id).unwrap());
+        }
     });
     let again = largest_share(&store, &place, || {
         points[..4000].chunks(250).for_each(|part| all.extend(fill(&store, part)));
@@ -167,7 +169,9 @@ fn disk_stays_within_bounds() {
     rng.shuffle(&mut all);
     // Three quarters: how large the store is on the way depends on who is faster; what counts is where it ends.
     let gone = all.split_off(2000);
-    gone.iter().for_each(|id| assert!(store.forget(*id).unwrap()));
+    for id in &gone {
+        assert!(store.forget(*id).unwrap());
+    }
     settle(&store);
     let (left, least) = (size(&place.store()) as f64, compacted(&store, &place) as f64);
     println!(

@@ -31,7 +31,7 @@ struct Args {
     /// What to measure
     #[arg(value_enum, default_values_t = [Study::Batch, Study::Paced, Study::Rounds, Study::Spaces, Study::Processes, Study::Large, Study::Limited])]
     studies: Vec<Study>,
-    /// Folder with base.f32 and query.f32, or with base.npy and query_id.npy
+    /// Folder with base.f32 and query.f32, or with base.npy and `query_id.npy`
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Numbers in a vector
