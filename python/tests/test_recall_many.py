@@ -22,7 +22,9 @@ def told(recall: wisen.Recall) -> list[tuple[int, float, float, str | None]]:
 def test_as_one_by_one(filled: wisen.Store, threads: int) -> None:
     queries = VECTORS * 10
     many = filled.recall_many(queries, k=7, content=True, threads=threads)
-    assert [told(one) for one in many] == [told(filled.recall(v, k=7, content=True)) for v in queries]
+    assert [told(one) for one in many] == [
+        told(filled.recall(v, k=7, content=True)) for v in queries
+    ]
     receipts = [one.receipt for one in many]
     assert len(set(receipts)) == len(queries)
     assert None not in receipts
@@ -33,13 +35,20 @@ def test_as_one_by_one(filled: wisen.Store, threads: int) -> None:
 
 def test_arguments_for_all_and_for_each(filled: wisen.Store) -> None:
     many = filled.recall_many(
-        VECTORS, text=["a", None, "c", "d"], k=5, explore=2, seed=[1, 2, None, 2**64 - 1], namespace="default"
+        VECTORS,
+        text=["a", None, "c", "d"],
+        k=5,
+        explore=2,
+        seed=[1, 2, None, 2**64 - 1],
+        namespace="default",
     )
     for at, seed in ((0, 1), (1, 2), (3, 2**64 - 1)):
         assert told(many[at]) == told(filled.recall(VECTORS[at], k=5, explore=2, seed=seed))
     assert all(one.receipt is None for one in filled.recall_many(VECTORS, receipt=False))
     assert [len(one) for one in filled.recall_many(VECTORS, kind="none")] == [0] * 4
-    assert [len(one) for one in filled.recall_many(VECTORS, filter={"kind": "note"}, k=2)] == [2] * 4
+    assert [len(one) for one in filled.recall_many(VECTORS, filter={"kind": "note"}, k=2)] == [
+        2
+    ] * 4
     assert filled.recall_many([]) == []
 
 
