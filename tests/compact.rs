@@ -104,6 +104,20 @@ fn compaction_drops_what_is_dead_and_nothing_else() {
     assert_sound(&heap);
 }
 
+/// A handle that is sealing can be asked to compact: it waits for itself, however long the index takes.
+#[test]
+fn compaction_waits_for_the_seal_of_its_own_handle() {
+    let place = Place::new();
+    let store = place.open(Options::new(256).threads(1).seal_at(3000).busy_timeout(Duration::from_millis(1)));
+    // The last of them makes a seal due, in the background.
+    fill(&store, &vectors(1, 3000, 256));
+    std::thread::sleep(Duration::from_millis(30));
+    store.compact().unwrap();
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.unsealed, stats.segments), (0, 1));
+    assert_sound(&store);
+}
+
 /// While another process writes, seals and reports, and this one reads: nothing is lost.
 #[test]
 fn compaction_goes_on_beside_writers() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use wisen::{Memory, MemoryId, Metric, Options, Outcome, Query, Store};
-use wisen_tests::{assert_sound, brute_force, experience, fill, ids, vectors, whole_vectors};
+use wisen_tests::{Place, assert_sound, brute_force, experience, fill, ids, vectors, whole_vectors};
 
 fn sealed_in(namespace: &str, store: &Store, points: &[Vec<f32>]) -> Vec<MemoryId> {
     let memories = points.iter().map(|v| Memory::new("x", v.clone()).namespace(namespace)).collect();
@@ -53,6 +53,35 @@ fn namespaces_are_isolated() {
         assert_eq!(store.recall(&Query::new(b[0].clone()).namespace("b").k(9)).unwrap().hits.len(), 3);
         assert_sound(&store);
     }
+}
+
+/// What the first recall in a namespace reads does not grow with what others hold.
+#[cfg(target_os = "linux")]
+#[test]
+fn opening_a_namespace_reads_nothing_of_others() {
+    let read = || -> u64 {
+        let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+        line.parse().unwrap()
+    };
+    let place = Place::new();
+    let store = place.open(Options::new(4));
+    let mut took = Vec::new();
+    for many in [100, 20_000] {
+        sealed_in("large", &store, &vectors(many, many as usize, 4));
+        sealed_in("small", &store, &vectors(7, 10, 4));
+        store.seal().unwrap();
+        let fresh = place.open(Options::existing());
+        fresh.stats().unwrap();
+        let before = read();
+        assert_eq!(
+            fresh.recall(&Query::new(vec![1.0; 4]).namespace("small").receipt(false)).unwrap().hits.len(),
+            10
+        );
+        took.push(read() - before);
+    }
+    // One look through the memories of both would be a megabyte.
+    assert!(took[1] < took[0] + 200_000, "{took:?}");
 }
 
 /// A recall of one kind gives k hits when there are k, the right ones, however few they are.

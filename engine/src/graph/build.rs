@@ -18,7 +18,7 @@ use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, disp
 
 use super::pool::{Entry, Floor, Fresh, Pool, Visited};
 use super::prune::select_diverse;
-use super::repair::{reachable, repair};
+use super::repair::repair;
 use super::rng::Rng;
 use super::view::NO_LINK;
 use super::walk::{Layer, descend, walk};
@@ -68,18 +68,26 @@ pub(crate) struct BuiltGraph {
 }
 
 impl BuiltGraph {
-    /// An order of the nodes in which neighbours lie near one another: that in which a breadth-first walk
-    /// meets them. What a search touches then shares pages and translations of addresses.
+    /// An order of the nodes in which neighbours lie near one another: a chain along links, each node followed by
+    /// one that is linked from it, or from the last node before it that has such a neighbour left. What a search
+    /// touches then shares pages and translations of addresses, more than in the order of a breadth-first walk.
     pub(crate) fn by_locality(&self, m: usize) -> Vec<u32> {
+        /// How many nodes back a neighbour that is left is looked for.
+        const BACK: usize = 200;
         let nodes = self.links.len() / (2 * m);
         let row =
             |node: u32| self.links[node as usize * 2 * m..][..2 * m].iter().take_while(|&&n| n != NO_LINK);
-        let mut order = reachable(nodes as u32, self.entry, |node, f| row(node).for_each(|&n| f(n)));
-        let mut met = vec![false; nodes];
-        for &n in &order {
-            met[n as usize] = true;
+        let mut order = Vec::with_capacity(nodes);
+        let mut placed = vec![false; nodes];
+        let mut unlinked = 0..nodes as u32;
+        let mut next = Some(self.entry);
+        while let Some(node) = next {
+            placed[node as usize] = true;
+            order.push(node);
+            let is_left = |n: &u32| !placed[*n as usize];
+            let near = order.iter().rev().take(BACK).flat_map(|&n| row(n)).copied().find(is_left);
+            next = near.or_else(|| unlinked.find(is_left));
         }
-        order.extend((0..nodes as u32).filter(|&n| !met[n as usize]));
         order
     }
 

@@ -15,6 +15,10 @@ use crate::store::registry::SegmentRow;
 use crate::store::{changes, memories};
 use crate::vector::{Metric, Probe};
 
+/// However many of a segment's points are dead, a walk is not made more than so many times as wide for it: such a
+/// segment is about to be written anew.
+const MOST_DEAD: usize = 4;
+
 /// An open segment and its entry in the registry.
 pub(crate) struct Loaded {
     pub row: SegmentRow,
@@ -112,11 +116,15 @@ impl Search<'_> {
                 Among::Set(set) if dead.is_empty() => Accept::Only(set),
                 _ => Accept::Test(&alive),
             };
+            // The dead take places of a walk as well.
+            let owners = space.owners();
+            let living = owners.saturating_sub(dead.len() as usize).max(owners.div_ceil(MOST_DEAD));
+            let width = self.width.saturating_mul(owners).div_ceil(living.max(1));
             space
                 .search(
                     self.probe,
                     Want { best: self.want, sure: self.sure },
-                    self.width,
+                    width,
                     accept,
                     scratch,
                     effort,

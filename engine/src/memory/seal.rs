@@ -161,10 +161,7 @@ pub(crate) fn adopt<T>(
     core: &Core,
     store: impl FnOnce(&mut crate::store::Tx<'_>) -> Result<(i64, crate::graph::Given, T)>,
 ) -> Result<(T, BuildReport)> {
-    let _one = core.sealing.try_lock_for(core.db.busy()).ok_or_else(|| Error::Busy {
-        holder: "another thread of this process, which seals,".to_owned(),
-        waited_ms: core.db.busy().as_millis() as u64,
-    })?;
+    let _one = core.sealing.lock();
     let _lease = wait_for_lease(core)?;
     let segments = begin(core)?;
     let done = core.db.write_durably(core.now(), |tx| {

@@ -76,7 +76,9 @@ pub(crate) fn of_survivor(conn: &Connection, survivor: i64) -> Result<Vec<i64>> 
 
 /// The merged memories of a namespace, each with the one it counts for.
 pub(crate) fn of_namespace(conn: &Connection, namespace: i64) -> Result<Vec<(u64, u64)>> {
-    let condition = "memory IN (SELECT id FROM memories WHERE namespace = ?1 AND status = 3)";
+    // By way of the aliases, which are few: no index of memories leads to those that were merged.
+    let condition =
+        "EXISTS (SELECT 1 FROM memories m WHERE m.id = aliases.memory AND m.namespace = ?1 AND m.status = 3)";
     let rows = load_where(conn, condition, namespace)?;
     Ok(rows.into_iter().map(|row| (row.memory.cast_unsigned(), row.survivor.cast_unsigned())).collect())
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -32,8 +33,9 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     };
     page.remark(&format!(
         "{} vectors, default options, {} queries at the default width; a fresh build has recall@10 {fresh:.4}. Disk: the \
-         largest size seen in the course of the step (looked at every 5 ms) over that of a copy compacted before or after \
-         it, whichever is smaller.",
+         largest size seen in the course of the step (looked at every 5 ms), and the most times that a compacted copy would \
+         have had at that moment: copies are compacted before and after the step, and between them it goes by how many \
+         memories are alive.",
         bench.base.len(),
         queries.len(),
     ));
@@ -44,19 +46,25 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
         "segments",
         "largest MB",
         "compacted MB",
-        "largest / compacted",
+        "most / compacted",
     ]);
     let store = Store::open(&path, options())?;
     let watch = Watch::default();
     let mut rows: HashMap<MemoryId, usize> = HashMap::new();
-    let mut before = u64::MAX;
+    let mut before: Option<(f64, f64)> = None;
     std::thread::scope(|scope| {
         scope.spawn(|| watch.look(&path));
         // However it ends, the watch is over.
         let _over = Over(&watch);
         let mut step = |name: String, store: &Store, recall: Option<f64>| -> Result<()> {
-            let largest = watch.largest.swap(0, SeqCst);
+            let seen = std::mem::take(&mut *watch.lock());
             let compacted = compacted(store, bench.folder)?;
+            let after = (watch.alive.load(SeqCst) as f64, compacted as f64);
+            let (from, to) = (before.unwrap_or(after), after);
+            let most = seen.iter().map(|&(alive, size)| {
+                let way = if from.0 == to.0 { 0.0 } else { (alive as f64 - from.0) / (to.0 - from.0) };
+                size as f64 / (from.1 + (to.1 - from.1) * way)
+            });
             let recall = recall.map_or((String::new(), String::new()), |recall| {
                 (format!("{recall:.4}"), percent(fresh - recall))
             });
@@ -65,16 +73,19 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
                 recall.0,
                 recall.1,
                 store.stats()?.segments.to_string(),
-                format!("{:.1}", largest as f64 / 1e6),
+                format!("{:.1}", seen.iter().map(|&(_, size)| size).max().unwrap_or(0) as f64 / 1e6),
                 format!("{:.1}", compacted as f64 / 1e6),
-                format!("x {:.2}", largest as f64 / compacted.min(before) as f64),
+                format!("x {:.2}", most.fold(0.0, f64::max)),
             ]);
-            before = compacted;
-            watch.largest.store(0, SeqCst);
+            before = Some(after);
+            watch.lock().clear();
             Ok(())
         };
         let ids = fill(&store, bench.base.rows().map(<[f32]>::to_vec))?;
         rows.extend(ids.into_iter().enumerate().map(|(row, id)| (id, row)));
+        // What it took on the way says nothing: not so many were alive yet.
+        watch.alive.store(rows.len() as u64, SeqCst);
+        watch.lock().clear();
         settle(&store)?;
         let ask = |rows: &HashMap<MemoryId, usize>| {
             recall_at_10(&store, &queries, &truth, 0, |id| rows.get(&id).copied())
@@ -88,6 +99,7 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
             ids.truncate(bench.base.len() / 2);
             for id in &ids {
                 store.forget(*id)?;
+                watch.alive.fetch_sub(1, SeqCst);
             }
             settle(&store)?;
             step(format!("{round}: deleted"), &store, None)?;
@@ -95,6 +107,7 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
             for part in gone.chunks(1000) {
                 let memory = |row: &usize| Memory::new(format!("row {row}"), bench.base.row(*row));
                 let ids = store.remember_many(part.iter().map(memory).collect())?;
+                watch.alive.fetch_add(part.len() as u64, SeqCst);
                 rows.extend(ids.into_iter().zip(part.iter().copied()));
             }
             settle(&store)?;
@@ -142,14 +155,23 @@ fn compacted(store: &Store, folder: &Path) -> Result<u64> {
 /// Looks at the size of a folder, again and again.
 #[derive(Default)]
 struct Watch {
-    largest: AtomicU64,
+    /// How many memories are alive.
+    alive: AtomicU64,
+    /// How many were at a moment, and the size.
+    seen: Mutex<Vec<(u64, u64)>>,
     over: AtomicBool,
 }
 
 impl Watch {
+    fn lock(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn look(&self, folder: &Path) {
         while !self.over.load(SeqCst) {
-            self.largest.fetch_max(size(folder).0, SeqCst);
+            let size = size(folder).0;
+            let alive = self.alive.load(SeqCst);
+            self.lock().push((alive, size));
             std::thread::sleep(Duration::from_millis(5));
         }
     }
