@@ -77,6 +77,17 @@ fn everything_is_recorded_with_what_it_does() {
     assert_eq!(lines.len(), 40);
     assert_eq!((&lines[2]["id"], &lines[2]["memory"]), (&3.into(), &3.into()));
     assert_eq!(lines[0], entries[0].to_json());
+    // To a file: whole or not at all, and never over the store.
+    let file = place.store().with_extension("jsonl");
+    assert_eq!(store.audit_export_file(&file, false).unwrap(), 40);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 40);
+    let own = place.store().join("memory.db");
+    for (file, replace) in [(&file, false), (&own, true)] {
+        let size = std::fs::metadata(file).unwrap().len();
+        let refused = store.audit_export_file(file, replace).unwrap_err();
+        assert_eq!(refused.code(), wisen::ErrorCode::InvalidArgument, "{refused}");
+        assert_eq!(std::fs::metadata(file).unwrap().len(), size);
+    }
 }
 
 /// No text of a memory is in its entries, and no hash of a forgotten one can be found out by guessing: the

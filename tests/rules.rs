@@ -196,6 +196,26 @@ fn never_keeps_memories_out_of_every_recall() {
     wisen_tests::assert_sound(&store);
 }
 
+/// A memory that came under a rule by a change which compaction has taken out of the log stays away as well.
+#[test]
+fn compaction_brings_nothing_back_that_a_rule_bars() {
+    let place = Place::new();
+    let store = place.open(Options::new(4));
+    let key = store.create_authority("owner").unwrap().secret;
+    store
+        .add_directive(&key, &rule(r#"NEVER "tables" because "x" when text matches /drop the table/"#))
+        .unwrap();
+    let bad = store.remember(Memory::new("harmless", [1.0, 0.0, 0.0, 0.1])).unwrap();
+    let good = store.remember(Memory::new("drop the table", [1.0, 0.0, 0.0, 0.2])).unwrap();
+    let shown = || ids(&store.recall(&Query::new([1.0, 0.0, 0.0, 0.2])).unwrap());
+    assert_eq!(shown(), [bad]);
+    store.update(bad, Update::new().content("drop the table")).unwrap();
+    store.update(good, Update::new().content("harmless")).unwrap();
+    let last = store.remember(Memory::new("a note", [0.0, 1.0, 0.0, 0.0])).unwrap();
+    store.compact().unwrap();
+    assert_eq!(shown(), [good, last]);
+}
+
 #[test]
 fn must_rules_come_with_the_recall() {
     let place = Place::new();

@@ -573,7 +573,7 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=100_000, help="in the store of full recalls [100000]; 0: none")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     parser.add_argument("--csv", metavar="FILE")
-    parser.add_argument("--svg", metavar="FILE", help="a % in it becomes the name of the folder")
+    parser.add_argument("--svg", metavar="FILE", help="a %% in it becomes the name of the folder")
     parser.add_argument(
         "--also", action="append", default=[], metavar="NAME=FOLDER", help="another build of wisen, unpacked"
     )

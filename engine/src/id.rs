@@ -1,4 +1,4 @@
-//! Identifiers. All are unique for the life of a store and never reused.
+//! Identifiers, which are unique for the life of a store and never reused; and the names that stand where none is given.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +8,11 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+
+/// The namespace that is meant where none is named.
+pub const DEFAULT_NAMESPACE: &str = "default";
+/// The kind of a memory that names none.
+pub const DEFAULT_KIND: &str = "note";
 
 /// Names a memory: a positive number, given out in the order of remembering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -57,7 +57,7 @@ pub mod waits;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorCode, Result};
 pub use filter::{FieldTest, Filter, Scalar, Span, Test};
-pub use id::{MemoryId, ReceiptId, ReportId};
+pub use id::{DEFAULT_KIND, DEFAULT_NAMESPACE, MemoryId, ReceiptId, ReportId};
 pub use key::{PublicKey, SecretKey};
 pub use memory::*;
 pub use outcome::{

@@ -2903,6 +2903,14 @@ wisen_status wisen_set_audit_level(struct wisen_store *store,
                                    struct wisen_error **error);
 
 /**
+ * What the audit keeps: `*decisions_only` becomes 1 if nothing of single memories and reports, 0 if everything. Any
+ * thread.
+ */
+wisen_status wisen_audit_level(struct wisen_store *store,
+                               uint32_t *decisions_only,
+                               struct wisen_error **error);
+
+/**
  * Follows the chain of hashes over the whole audit, and holds every memory against the last hash recorded of it;
  * with an anchor (wisen_anchor(), kept elsewhere since; may be NULL) also finds a rewritten chain and a cut tail.
  * `*entries` (may be NULL) becomes the number of entries, `*faults` that of faults found (0: all is well), and the
@@ -2927,8 +2935,9 @@ wisen_status wisen_anchor(struct wisen_store *store,
                           struct wisen_error **error);
 
 /**
- * Writes the whole audit to the file `path` as JSON lines, oldest first. `*count` (may be NULL) becomes the number
- * of entries. Any thread.
+ * Writes the whole audit to the file `path` as JSON lines, oldest first. It appears whole or not at all, and takes the
+ * place of one that is there; none in the directory of the store is. `*count` (may be NULL) becomes the number of
+ * entries. Any thread.
  */
 wisen_status wisen_audit_export(struct wisen_store *store,
                                 const char *path,
@@ -3288,6 +3297,14 @@ wisen_status wisen_drop_field(struct wisen_store *store,
                               size_t field_size,
                               uint32_t *was_declared,
                               struct wisen_error **error);
+
+/**
+ * The declared fields, by name: on success `*fields` is a list to be freed with wisen_texts_free(), on failure NULL.
+ * Any thread.
+ */
+wisen_status wisen_fields(struct wisen_store *store,
+                          struct wisen_texts **fields,
+                          struct wisen_error **error);
 
 /**
  * Fills `*stats` with the figures of the store; `stats->struct_size` must be set, as

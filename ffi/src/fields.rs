@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use crate::call::call_on;
 use crate::error::wisen_error;
 use crate::raw::from_c;
+use crate::rules::{wanted, wisen_texts};
 use crate::status::wisen_status;
 use crate::store::wisen_store;
 
@@ -42,5 +43,21 @@ pub unsafe extern "C" fn wisen_drop_field(
         let name = field_name.some_text("field", field_size)?;
         was_declared.write_if_wanted(u32::from(store.store.drop_field(name)?));
         Ok(())
+    })
+}
+
+/// The declared fields, by name: on success `*fields` is a list to be freed with wisen_texts_free(), on failure NULL.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_fields(
+    store: *mut wisen_store,
+    fields: *mut *mut wisen_texts,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, fields, error);
+    let fields = wanted(fields);
+    call_on(store, error, |store| {
+        fields.check("fields")?;
+        fields.write("fields", wisen_texts::of(store.store.fields()?))
     })
 }

@@ -1,10 +1,8 @@
 //! What guards a store: halts, triggers, the audit's verification, and what is let in.
 
 use std::ffi::{c_char, c_void};
-use std::fs::File;
-use std::io::BufWriter;
 
-use wisen::{AuditLevel, Error, HaltLevel, Incoming, Ruling, SecretAction, SecretKey, Source, Triggers};
+use wisen::{AuditLevel, HaltLevel, Incoming, Ruling, SecretAction, SecretKey, Source, Triggers};
 
 use crate::call::call_on;
 use crate::error::{Fault, invalid, wisen_error};
@@ -363,6 +361,21 @@ pub unsafe extern "C" fn wisen_set_audit_level(
     })
 }
 
+/// What the audit keeps: `*decisions_only` becomes 1 if nothing of single memories and reports, 0 if everything. Any
+/// thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wisen_audit_level(
+    store: *mut wisen_store,
+    decisions_only: *mut u32,
+    error: *mut *mut wisen_error,
+) -> wisen_status {
+    from_c!(store, decisions_only, error);
+    call_on(store, error, |store| {
+        let level = store.store.audit_level()?;
+        decisions_only.write("decisions_only", u32::from(level == AuditLevel::Decisions))
+    })
+}
+
 /// Follows the chain of hashes over the whole audit, and holds every memory against the last hash recorded of it;
 /// with an anchor (wisen_anchor(), kept elsewhere since; may be NULL) also finds a rewritten chain and a cut tail.
 /// `*entries` (may be NULL) becomes the number of entries, `*faults` that of faults found (0: all is well), and the
@@ -413,8 +426,9 @@ pub unsafe extern "C" fn wisen_anchor(
     })
 }
 
-/// Writes the whole audit to the file `path` as JSON lines, oldest first. `*count` (may be NULL) becomes the number
-/// of entries. Any thread.
+/// Writes the whole audit to the file `path` as JSON lines, oldest first. It appears whole or not at all, and takes the
+/// place of one that is there; none in the directory of the store is. `*count` (may be NULL) becomes the number of
+/// entries. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_audit_export(
     store: *mut wisen_store,
@@ -425,11 +439,7 @@ pub unsafe extern "C" fn wisen_audit_export(
 ) -> wisen_status {
     from_c!(store, path, count, error);
     call_on(store, error, |store| {
-        let path = std::path::PathBuf::from(path.some_text("path", path_size)?);
-        let failed = |source| Error::Io { action: "write", path: path.clone(), source };
-        let mut file = BufWriter::new(File::create(&path).map_err(failed)?);
-        let written = store.store.audit_export(&mut file)?;
-        std::io::Write::flush(&mut file).map_err(failed)?;
+        let written = store.store.audit_export_file(path.some_text("path", path_size)?, true)?;
         count.write_if_wanted(written);
         Ok(())
     })

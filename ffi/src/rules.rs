@@ -38,7 +38,7 @@ impl Object for wisen_texts {
 }
 
 impl wisen_texts {
-    fn of(texts: impl IntoIterator<Item = String>) -> *mut wisen_texts {
+    pub(crate) fn of(texts: impl IntoIterator<Item = String>) -> *mut wisen_texts {
         give(wisen_texts { list: texts.into_iter().map(Chars::new).collect() })
     }
 }
@@ -78,7 +78,7 @@ fn sentences(lints: &[Lint]) -> *mut wisen_texts {
 }
 
 /// A list that is wanted: NULL until there is one.
-fn wanted(texts: Out<*mut wisen_texts>) -> Out<*mut wisen_texts> {
+pub(crate) fn wanted(texts: Out<*mut wisen_texts>) -> Out<*mut wisen_texts> {
     texts.write_if_wanted(ptr::null_mut());
     texts
 }
@@ -93,6 +93,7 @@ pub unsafe extern "C" fn wisen_generate_key(
     from_c!(keys, error);
     let keys = wanted(keys);
     call(error, || {
+        keys.check("keys")?;
         let key = SecretKey::generate()?;
         keys.write("keys", wisen_texts::of([key.to_text(), key.public().to_string()]))
     })
@@ -213,6 +214,7 @@ pub unsafe extern "C" fn wisen_authorities(
     from_c!(store, authorities, error);
     let authorities = wanted(authorities);
     call_on(store, error, |store| {
+        authorities.check("authorities")?;
         let found = store.store.authorities()?;
         let texts = found.into_iter().map(|authority| {
             serde_json::json!({
@@ -314,6 +316,7 @@ pub unsafe extern "C" fn wisen_directives(
     from_c!(store, namespace_name, directives, error);
     let directives = wanted(directives);
     call_on(store, error, |store| {
+        directives.check("directives")?;
         let found = store.store.directives(namespace_name.text("namespace", namespace_size)?)?;
         let texts = found.into_iter().map(|record| record.directive.to_string());
         directives.write("directives", wisen_texts::of(texts))
@@ -329,7 +332,10 @@ pub unsafe extern "C" fn wisen_lint_directives(
 ) -> wisen_status {
     from_c!(store, lints, error);
     let lints = wanted(lints);
-    call_on(store, error, |store| lints.write("lints", sentences(&store.store.lint_directives()?)))
+    call_on(store, error, |store| {
+        lints.check("lints")?;
+        lints.write("lints", sentences(&store.store.lint_directives()?))
+    })
 }
 
 /// Makes the rules good again that somebody has changed by other means: drops the rows that no authority
@@ -386,6 +392,7 @@ pub unsafe extern "C" fn wisen_facts(
     from_c!(store, facts, error);
     let facts = wanted(facts);
     call_on(store, error, |store| {
+        facts.check("facts")?;
         let texts = store.store.facts()?.into_iter().map(|fact| {
             let (name, value, until) = (fact.name, fact.value, fact.expires_at);
             serde_json::json!({ "name": name, "value": value, "expires_at_us": until }).to_string()

@@ -35,7 +35,7 @@ use crate::store::Store;
 ///         engine's default (2048).
 ///     authority_key: The public key with which the authorities of the store have to begin; with any
 ///         other, every check is denied.
-///     secrets: What happens to keys, tokens and passwords in what is remembered: "allow", "tag", "redact" or
+///     secrets: What happens to keys, tokens and passwords in what comes in: "allow", "tag", "redact" or
 ///         "refuse".
 ///     hook: A callable that looks at every memory that this handle remembers or changes: it gets a dict with
 ///         content, metadata, namespace, kind, author and source, and returns None (let it in), a str (store this

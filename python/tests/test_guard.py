@@ -87,6 +87,8 @@ def test_the_audit_is_verified_anchored_and_exported(tmp_path: Path) -> None:
         assert [line["op"] for line in lines] == ["remember", "remember"]
         with pytest.raises(wisen.IoError):
             store.audit_export(tmp_path / "nowhere" / "audit.jsonl")
+        with pytest.raises(wisen.InvalidArgumentError, match="directory of the store"):
+            store.audit_export(Path(store.path) / "memory.db")
         assert store.audit_level() == "everything"
         store.set_audit_level("decisions")
         store.remember("three", V)

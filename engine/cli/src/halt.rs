@@ -1,11 +1,11 @@
 //! `wisen halt` and `wisen resume`: stopping a store, and letting it go on.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use wisen::{HaltLevel, Options, SecretKey, Store};
+use anyhow::{Result, bail, ensure};
+use wisen::{HaltLevel, Options, Store};
 
+use crate::key::Key;
 use crate::text::time;
 
 /// Halt a store: every call of every process that begins afterwards is refused, until it is resumed.
@@ -28,20 +28,16 @@ pub struct HaltArgs {
 
 /// Let a halted store go on.
 #[derive(clap::Args)]
-#[command(
-    after_help = "A store that has an authority asks for its secret key, from a file or from the environment\n\
-    variable WISEN_SECRET_KEY.\n\n\
-    Examples:\n  wisen resume STORE --reason 'the tool is mended'\n  wisen resume STORE --reason mended --key-file ann.key"
-)]
+#[command(after_help = "A store that has an authority asks for its secret key.\n\n\
+    Examples:\n  wisen resume STORE --reason 'the tool is mended'\n  wisen resume STORE --reason mended --key ann.key")]
 pub struct ResumeArgs {
     /// Folder of the store
     path: PathBuf,
     /// Why
     #[arg(long)]
     reason: String,
-    /// File with the secret key of an authority
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    key: Key,
 }
 
 /// Opens a store that exists, to change it.
@@ -82,13 +78,7 @@ fn shown(halt: &wisen::Halt) -> String {
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<()> {
-    let text = match &args.key_file {
-        Some(file) => {
-            Some(fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?)
-        }
-        None => std::env::var("WISEN_SECRET_KEY").ok(),
-    };
-    let key = text.as_deref().map(SecretKey::parse).transpose()?;
+    let key = args.key.find()?;
     let store = open_for_writing(&args.path)?;
     let was = store.resume(&args.reason, key.as_ref())?;
     store.close()?;

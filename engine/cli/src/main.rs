@@ -5,6 +5,7 @@ mod demo;
 mod halt;
 mod info;
 mod keep;
+mod key;
 mod review;
 mod rules;
 mod text;

@@ -2,7 +2,6 @@
 //! taken.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,10 +11,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use wisen::{Action, Answer, Decision, Lint, Options, PublicKey, SecretKey, Store, parse_rules, print_rules};
 
+use crate::key::{Key, read};
 use crate::text::time;
 
-/// Read and change the directives of a store. Changing them takes a key: in a file (--key FILE) or in the
-/// environment variable `WISEN_KEY`, never on the command line.
+/// Read and change the directives of a store. Changing them takes the secret key of an authority.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  wisen rules create-authority STORE owner > owner.keys\n  \
     wisen rules add STORE rules.txt --key owner.key\n  wisen rules list STORE\n  \
@@ -163,34 +162,6 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
-}
-
-#[derive(clap::Args)]
-struct Key {
-    /// File that holds the secret key [default: the environment variable `WISEN_KEY`]
-    #[arg(long = "key", id = "key", value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-impl Key {
-    fn read(&self) -> Result<SecretKey> {
-        let text = match &self.file {
-            Some(file) => read(file)?,
-            None => {
-                std::env::var("WISEN_KEY").context("give the key: --key FILE, or the variable WISEN_KEY")?
-            }
-        };
-        Ok(SecretKey::parse(&text)?)
-    }
-}
-
-fn read(file: &Path) -> Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// Opens a store that exists, to write.

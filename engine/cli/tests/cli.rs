@@ -259,7 +259,7 @@ fn an_owner_halts_resumes_audits_and_reviews() {
     assert!(err(&["resume", path, "--reason", "over"], 1).contains("authority"));
     let file = folder.path().join("key");
     fs::write(&file, keys.secret.to_text()).expect("writes");
-    assert_eq!(out(&["resume", path, "--reason", "over", "--key-file", text(&file)], 0), "resumed\n");
+    assert_eq!(out(&["resume", path, "--reason", "over", "--key", text(&file)], 0), "resumed\n");
 
     let anchor = out(&["audit", "anchor", path], 0);
     assert!(anchor.starts_with("wisen-audit-1:"), "{anchor}");

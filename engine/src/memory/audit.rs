@@ -1,7 +1,9 @@
 //! The audit: what is kept in it, whether it is whole, and taking it elsewhere.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -16,7 +18,7 @@ use crate::store::memories::{self, LIVE};
 use super::core::Call;
 use super::output::AuditEntry;
 use super::store::Store;
-use super::{halt, inspect, witness};
+use super::{halt, inspect, place, witness};
 
 /// What the audit keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,6 +143,25 @@ impl Store {
                 })?;
             }
         }
+    }
+}
+
+impl Store {
+    /// As [`Store::audit_export`], to a file, which appears whole or not at all. One that exists is replaced if
+    /// `replace` says so, and refused otherwise ([`InvalidArgument`](crate::Error::InvalidArgument)), as is one in
+    /// the directory of the store.
+    pub fn audit_export_file(&self, file: impl AsRef<Path>, replace: bool) -> Result<u64> {
+        self.core.enter_for(Call::Oversight)?;
+        let file = file.as_ref();
+        place::may_write(&self.core, file, replace)?;
+        place::file(file, replace, |temporary| {
+            let out = File::options().write(true).open(temporary).map_err(Error::io("create", temporary))?;
+            let mut out = BufWriter::new(out);
+            let count = self.audit_export(&mut out)?;
+            out.flush().map_err(Error::io("write", temporary))?;
+            Ok(count)
+        })
+        .map_err(place::about(file))
     }
 }
 

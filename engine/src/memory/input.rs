@@ -5,15 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::filter::Filter;
-use crate::id::{MemoryId, ReceiptId};
+use crate::id::{DEFAULT_KIND, DEFAULT_NAMESPACE, MemoryId, ReceiptId};
 
 use super::gate::Noticed;
 use super::origin::Source;
-
-/// The namespace that is meant where none is named.
-pub const DEFAULT_NAMESPACE: &str = "default";
-/// The kind of a memory that names none.
-pub const DEFAULT_KIND: &str = "note";
 
 /// A memory to be stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -67,7 +67,7 @@ pub use figures::Window;
 pub use gate::{Hook, Incoming, Ruling, SecretAction};
 pub use half_life::{HalfLifeFit, HalfLifeStatus};
 pub use halt::{Halt, HaltLevel};
-pub use input::{DEFAULT_KIND, DEFAULT_NAMESPACE, Memory, Outcome, Query, Report, Update};
+pub use input::{Memory, Outcome, Query, Report, Update};
 pub use options::{Durability, Options};
 pub use origin::{Flag, Provenance, Source};
 pub use output::{

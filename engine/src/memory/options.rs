@@ -148,7 +148,8 @@ impl Options {
         self
     }
 
-    /// What happens to keys, tokens and passwords in what this handle remembers. Default:
+    /// What happens to keys, tokens and passwords in what this handle remembers, in texts of queries and in notes of
+    /// reports. Default:
     /// [`SecretAction::Redact`].
     pub fn secrets(mut self, action: SecretAction) -> Self {
         self.secrets = action;

@@ -111,15 +111,24 @@ impl Search<'_> {
             let dead = part.dead(self.kind);
             let undead = crate::sabotage::on("dead_points_live");
             let alive = |id: u64| (undead || !dead.contains(id)) && self.among.has(id);
+            let left;
             let accept = match self.among {
                 Among::All if dead.is_empty() => Accept::All,
-                Among::Set(set) if dead.is_empty() => Accept::Only(set),
+                Among::Set(set) if undead || set.is_disjoint(dead) => Accept::Only(set),
+                Among::Set(set) => {
+                    left = set - dead;
+                    Accept::Only(&left)
+                }
                 _ => Accept::Test(&alive),
             };
-            // The dead take places of a walk as well.
+            // The dead take places of a walk as well; of a set, the search knows how few it lets through.
             let owners = space.owners();
-            let living = owners.saturating_sub(dead.len() as usize).max(owners.div_ceil(MOST_DEAD));
-            let width = self.width.saturating_mul(owners).div_ceil(living.max(1));
+            let width = if matches!(accept, Accept::Only(_)) {
+                self.width
+            } else {
+                let living = owners.saturating_sub(dead.len() as usize).max(owners.div_ceil(MOST_DEAD));
+                self.width.saturating_mul(owners).div_ceil(living.max(1))
+            };
             space
                 .search(
                     self.probe,

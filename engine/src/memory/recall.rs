@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::graph::{Effort, Scratch, Want};
-use crate::id::{MemoryId, ReceiptId};
+use crate::id::{DEFAULT_NAMESPACE, MemoryId, ReceiptId};
 use crate::outcome::{Background, Calibrator, MIN_EXPERIENCES, NEIGHBOURS};
 use crate::rank::{Candidate, Grounds, Neighbour, Ranked, nominate, rank};
 use crate::segment::SpaceKind;
@@ -18,7 +18,7 @@ use crate::vector::{Metric, Probe};
 
 use super::chance::{self, Placed};
 use super::core::{Core, check_name};
-use super::input::{DEFAULT_NAMESPACE, Query};
+use super::input::Query;
 use super::output::{Hit, Recall};
 use super::partition::Partition;
 use super::points::{Among, Damage, Search, experience_metric, memory_vector};

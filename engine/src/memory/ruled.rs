@@ -95,7 +95,7 @@ pub(crate) fn ask(core: &Core, query: &Query, grounds: &mut [Ground]) -> Result<
         }
     }
     let searched: Vec<&str> = if query.namespaces.is_empty() {
-        vec![super::input::DEFAULT_NAMESPACE]
+        vec![crate::id::DEFAULT_NAMESPACE]
     } else {
         query.namespaces.iter().map(String::as_str).collect()
     };
@@ -125,7 +125,11 @@ fn of_namespace(
     let ruled = core.db.snapshot(|conn| {
         let seq = changes::last_seq(conn)?;
         let judge = Judge { conn, book, now, namespace: &ground.name, vectors: uses_vectors(book) };
-        let Some(known) = known else {
+        // The log may lack some of what came since: everything is judged anew.
+        let thinned = changes::thinned(conn)?.max(0);
+        let Some(known) =
+            known.filter(|known| known.seq >= thinned || crate::sabotage::on("judge_by_a_thin_log"))
+        else {
             let mut ruled = Ruled { key, seq, barred: RoaringTreemap::new(), leans: HashMap::new() };
             let mut after = 0;
             loop {

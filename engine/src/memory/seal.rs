@@ -164,6 +164,7 @@ pub(crate) fn adopt<T>(
     let _one = core.sealing.lock();
     let _lease = wait_for_lease(core)?;
     let segments = begin(core)?;
+    let mut written = None;
     let done = core.db.write_durably(core.now(), |tx| {
         let (namespace, given, value) = store(tx)?;
         let harvest = gather(core, tx.conn, &segments, 1, i64::MAX)?;
@@ -173,8 +174,15 @@ pub(crate) fn adopt<T>(
         harvest.spaces[at].given = Some(given);
         let replaced = std::mem::take(&mut harvest.replaced);
         let (row, report) = write(core, harvest, core.settings.build)?;
+        core.view.make_ready(&row);
+        written = Some(row.name.clone());
         registry::publish(tx, &row, &replaced)?;
         Ok((value, report))
+    });
+    let done = done.inspect_err(|_| {
+        if let Some(name) = &written {
+            core.view.forget_ready(name);
+        }
     })?;
     published(core)?;
     Ok(done)

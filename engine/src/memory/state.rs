@@ -98,9 +98,7 @@ impl State {
             }
         }
         state.fresh_cells = Arc::new(fresh);
-        for row in standings::all(conn, Some(id))? {
-            state.note_standing(row.memory.cast_unsigned(), row.state);
-        }
+        state.load_standings(conn, id)?;
         state.load_memory_sample(conn, id, metric)?;
         state.load_cell_sample(conn, metric)?;
         Ok(state)
@@ -295,6 +293,27 @@ impl State {
         survivor.copied().unwrap_or(memory)
     }
 
+    /// Notes all standings of a namespace, in one pass over the cells.
+    fn load_standings(&mut self, conn: &Connection, namespace: i64) -> Result<()> {
+        let rows = standings::all(conn, Some(namespace))?;
+        let mut cells: HashMap<u64, Vec<u64>> =
+            rows.iter().map(|row| (row.memory.cast_unsigned(), Vec::new())).collect();
+        if cells.is_empty() {
+            return Ok(());
+        }
+        for (cell, owner) in self.holdings.cells() {
+            if let Some(of_owner) = cells.get_mut(&owner) {
+                of_owner.push(cell);
+            }
+        }
+        let barred = Arc::make_mut(&mut self.barred);
+        for row in rows {
+            let memory = row.memory.cast_unsigned();
+            barred.note(memory, row.state, cells.remove(&memory).unwrap_or_default().into_iter());
+        }
+        Ok(())
+    }
+
     fn note_standing(&mut self, memory: u64, state: StandingState) {
         if state != self.barred.state(memory) {
             let cells = self.holdings.cells().filter(|(_, owner)| *owner == memory).map(|(id, _)| id);
@@ -334,7 +353,11 @@ impl State {
 
     pub(super) fn load_cell_sample(&mut self, conn: &Connection, metric: Metric) -> Result<()> {
         let mut points = Vec::new();
-        for place in self.holdings.shuffled().into_iter().take(Sample::LOAD) {
+        for place in self.holdings.shuffled() {
+            if points.len() == Sample::LOAD {
+                break;
+            }
+            // One that is gone, though the change that says so is not in yet, is none of the sample.
             if let Some(cell) = cells::load(conn, place.1.cast_signed())? {
                 let vector = cells::situation(conn, cell.situation)?;
                 points.push((place, experience_metric(metric).prepare(&vector)?));

@@ -39,7 +39,7 @@ impl Action {
             args: Value::Null,
             text: String::new(),
             tags: Vec::new(),
-            namespace: crate::memory::DEFAULT_NAMESPACE.to_owned(),
+            namespace: crate::id::DEFAULT_NAMESPACE.to_owned(),
             kind: None,
             agent: None,
             vector: None,

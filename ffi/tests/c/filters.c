@@ -22,6 +22,7 @@ void test_filters(const char *folder) {
     struct wisen_memory memory = memory_of("east", east);
     struct wisen_query query = query_of(east);
     struct wisen_recall *recall = NULL;
+    struct wisen_texts *fields = NULL;
     uint32_t was = 7;
 
     memory.metadata = wisen_text("{\"lang\": \"c\", \"stars\": 3}");
@@ -36,6 +37,10 @@ void test_filters(const char *folder) {
     OK(wisen_declare_field(store, TEXT("lang"), &was, &error));
     CHECK(was == 0);
     FAILS(WISEN_INVALID_ARGUMENT, wisen_declare_field(store, TEXT(""), NULL, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_fields(store, NULL, &error));
+    OK(wisen_fields(store, &fields, &error));
+    CHECK(wisen_texts_count(fields) == 1 && strcmp(wisen_texts_get(fields, 0).data, "lang") == 0);
+    wisen_texts_free(&fields);
 
     CHECK(found(store, NULL) == 2);
     CHECK(found(store, "{\"field\": {\"name\": \"lang\", \"equals\": \"c\"}}") == 1);

@@ -62,6 +62,7 @@ static void triggers(struct wisen_store *store) {
 static void audit(struct wisen_store *store, const char *folder) {
     char anchor[WISEN_ANCHOR_SIZE], what[80];
     uint64_t entries = 0, faults = 9, count = 0;
+    uint32_t decisions_only = 7;
 
     OK(wisen_anchor(store, anchor, sizeof anchor, &error));
     OK(wisen_audit_verify(store, TEXT(anchor), &entries, &faults, what, sizeof what, &error));
@@ -76,7 +77,11 @@ static void audit(struct wisen_store *store, const char *folder) {
     OK(wisen_audit_export(store, TEXT(inside(folder, "audit.jsonl")), &count, &error));
     CHECK(count == entries);
     FAILS(WISEN_IO, wisen_audit_export(store, TEXT(inside(folder, "nowhere/x")), NULL, &error));
+    OK(wisen_audit_level(store, &decisions_only, &error));
+    CHECK(decisions_only == 0);
     OK(wisen_set_audit_level(store, true, NULL, 0, &error));
+    OK(wisen_audit_level(store, &decisions_only, &error));
+    CHECK(decisions_only == 1);
 }
 
 /* Counts its calls, refuses poison, renames Bob. */

@@ -1,10 +1,7 @@
 //! `Store`: halting, resuming, and the audit.
 
-use std::fs::File;
-use std::io::BufWriter;
-
 use pyo3::prelude::*;
-use wisen::{AuditLevel, Error, HaltLevel, SecretKey};
+use wisen::{AuditLevel, HaltLevel, SecretKey};
 
 use crate::convert::{self, Arg, Given, optional_text, text, word};
 use crate::errors::to_py;
@@ -98,16 +95,11 @@ impl Store {
     }
 
     /// Write the whole audit to a file as JSON lines, oldest first. Return how many entries.
+    ///
+    /// The file appears whole or not at all, and takes the place of one that is there; none in the directory of
+    /// the store is.
     fn audit_export(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<u64> {
         let path = convert::path(path, "path")?;
-        self.with(py, |store| {
-            let at = path.clone();
-            let failed = |source| Error::Io { action: "create", path: at, source };
-            let mut file = BufWriter::new(File::create(&path).map_err(failed)?);
-            let count = store.audit_export(&mut file)?;
-            let failed = |source| Error::Io { action: "write", path, source };
-            std::io::Write::flush(&mut file).map_err(failed)?;
-            Ok(count)
-        })
+        self.with(py, |store| store.audit_export_file(&path, true))
     }
 }

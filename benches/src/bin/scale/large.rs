@@ -13,7 +13,8 @@ use wisen_benches::page::Page;
 use super::common::{Bench, exact, fill, opened, recall_at_10};
 
 const WIDTHS: [usize; 28] = [
-    10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 24, 27, 30, 34, 38, 43, 49, 56, 60, 64, 70, 74, 80, 85, 90, 110, 140, 200,
+    10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 24, 27, 30, 34, 38, 43, 49, 56, 60, 64, 70, 74, 80, 85, 90, 110,
+    140, 200,
 ];
 /// How often the latency of each store is measured, by turns.
 const ROUNDS: usize = 7;
@@ -65,23 +66,7 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     drop(mixed);
     let stores = sides.iter().map(|side| Store::open(&side.path, Options::existing()));
     let stores = stores.collect::<wisen::Result<Vec<_>>>()?;
-    for round in 0..=ROUNDS {
-        for (side, store) in sides.iter_mut().zip(&stores) {
-            let (mut took, before) = (Took::default(), store.stats()?);
-            for query in asked {
-                let query = Query::new(*query).receipt(false).width(side.width);
-                took.call(|| Ok(store.recall(&query)?))?;
-            }
-            if round > 0 {
-                side.took.wall.extend(took.wall);
-                side.took.cpu.extend(took.cpu);
-            } else {
-                let stats = store.stats()?;
-                side.bytes = (stats.bytes_touched - before.bytes_touched) / asked.len() as u64;
-                side.reranked = stats.reranked - before.reranked;
-            }
-        }
-    }
+    take_turns(&mut sides, &stores, asked)?;
     for store in stores {
         store.close()?;
     }
@@ -104,7 +89,8 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     for side in &sides {
         let open = opened(bench, &side.path, ["default", "default"], 0)?;
         let later = opened(bench, &side.path, ["default", "default"], 1000)?;
-        let [resident, later, anonymous] = [open[4], later[4], later[5]].map(|bytes| bytes / side.rows as f64);
+        let [resident, later, anonymous] =
+            [open[4], later[4], later[5]].map(|bytes| bytes / side.rows as f64);
         page.row(&[
             side.rows.to_string(),
             side.width.to_string(),
@@ -131,6 +117,28 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
         ratio(|took| &took.wall),
         ratio(|took| &took.cpu),
     ));
+    Ok(())
+}
+
+/// Asks the stores by turns; what the first round touches is counted, what the others take is measured.
+fn take_turns(sides: &mut [Side], stores: &[Store], asked: &[&[f32]]) -> Result<()> {
+    for round in 0..=ROUNDS {
+        for (side, store) in sides.iter_mut().zip(stores) {
+            let (mut took, before) = (Took::default(), store.stats()?);
+            for query in asked {
+                let query = Query::new(*query).receipt(false).width(side.width);
+                took.call(|| Ok(store.recall(&query)?))?;
+            }
+            if round > 0 {
+                side.took.wall.extend(took.wall);
+                side.took.cpu.extend(took.cpu);
+            } else {
+                let stats = store.stats()?;
+                side.bytes = (stats.bytes_touched - before.bytes_touched) / asked.len() as u64;
+                side.reranked = stats.reranked - before.reranked;
+            }
+        }
+    }
     Ok(())
 }
 

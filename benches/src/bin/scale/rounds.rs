@@ -51,7 +51,7 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     let store = Store::open(&path, options())?;
     let watch = Watch::default();
     let mut rows: HashMap<MemoryId, usize> = HashMap::new();
-    let mut before: Option<(f64, f64)> = None;
+    let mut before: Option<(u64, f64)> = None;
     std::thread::scope(|scope| {
         scope.spawn(|| watch.look(&path));
         // However it ends, the watch is over.
@@ -59,12 +59,8 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
         let mut step = |name: String, store: &Store, recall: Option<f64>| -> Result<()> {
             let seen = std::mem::take(&mut *watch.lock());
             let compacted = compacted(store, bench.folder)?;
-            let after = (watch.alive.load(SeqCst) as f64, compacted as f64);
-            let (from, to) = (before.unwrap_or(after), after);
-            let most = seen.iter().map(|&(alive, size)| {
-                let way = if from.0 == to.0 { 0.0 } else { (alive as f64 - from.0) / (to.0 - from.0) };
-                size as f64 / (from.1 + (to.1 - from.1) * way)
-            });
+            let after = (watch.alive.load(SeqCst), compacted as f64);
+            let most = most_times(&seen, before.unwrap_or(after), after);
             let recall = recall.map_or((String::new(), String::new()), |recall| {
                 (format!("{recall:.4}"), percent(fresh - recall))
             });
@@ -75,7 +71,7 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
                 store.stats()?.segments.to_string(),
                 format!("{:.1}", seen.iter().map(|&(_, size)| size).max().unwrap_or(0) as f64 / 1e6),
                 format!("{:.1}", compacted as f64 / 1e6),
-                format!("x {:.2}", most.fold(0.0, f64::max)),
+                format!("x {most:.2}"),
             ]);
             before = Some(after);
             watch.lock().clear();
@@ -118,6 +114,17 @@ pub fn measure(bench: &Bench<'_>, page: &mut Page) -> Result<()> {
     store.close()?;
     std::fs::remove_dir_all(path)?;
     Ok(())
+}
+
+/// The most times that a size was that of a compacted copy at its moment, of which there is one with `from.1` bytes for
+/// `from.0` memories and one with `to.1` for `to.0`.
+fn most_times(seen: &[(u64, u64)], from: (u64, f64), to: (u64, f64)) -> f64 {
+    let all = from.0.abs_diff(to.0).max(1) as f64;
+    let times = seen.iter().map(|&(alive, size)| {
+        let way = from.0.abs_diff(alive) as f64 / all;
+        size as f64 / (from.1 + (to.1 - from.1) * way)
+    });
+    times.fold(0.0, f64::max)
 }
 
 /// Waits till nothing is merged any more.
