@@ -218,6 +218,31 @@ fn k_answers_come_whenever_k_exist() {
     }
 }
 
+/// What is gone makes no filter dearer: few that are let through are compared with, and nothing is walked for them.
+#[test]
+fn the_dead_leave_a_narrow_filter_narrow() {
+    let store = Store::open(":memory:", Options::new(16)).unwrap();
+    let kinds = |i: usize| if i.is_multiple_of(200) { "rare" } else { "note" };
+    let memories = vectors(9, 4000, 16).into_iter().enumerate();
+    let all =
+        store.remember_many(memories.map(|(i, v)| Memory::new("x", v).kind(kinds(i))).collect()).unwrap();
+    store.seal().unwrap();
+    let ask = || {
+        let query = Query::new(vec![1.0; 16]).kind("rare").k(10).receipt(false);
+        let recall = store.recall(&query).unwrap();
+        assert_eq!(recall.hits.len(), 10);
+        let is_rare = |id: MemoryId| (id.0 as usize - 1).is_multiple_of(200);
+        assert!(recall.hits.iter().all(|hit| is_rare(hit.id)));
+        recall.bytes_touched
+    };
+    let before = ask();
+    store.forget(all[1]).unwrap();
+    assert!(ask() <= before + before / 4, "one that the filter keeps out is gone: {} after {before}", ask());
+    // The old place of a memory that moved is dead, and the memory passes the filter.
+    store.update(all[200], Update::new().vector(vec![0.5; 16])).unwrap();
+    assert!(ask() <= before + before / 4, "one that it lets through has moved: {} after {before}", ask());
+}
+
 /// What is known of memories that a filter keeps out counts for nothing, and that of the others counts.
 #[test]
 fn experience_counts_within_a_filter() {
