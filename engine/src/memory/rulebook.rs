@@ -32,8 +32,11 @@ pub(crate) struct Rules {
     /// Signatures found good. Taken last of all locks.
     pub(super) verified: Mutex<Verified>,
     /// What the rules say of the memories of a namespace.
-    pub(super) ruled: Mutex<HashMap<i64, Arc<Ruled>>>,
+    pub(super) ruled: Mutex<HashMap<i64, Judged>>,
 }
+
+/// What the rules say of the memories of one namespace, once they were asked; judged by one thread at a time.
+type Judged = Arc<Mutex<Option<Arc<Ruled>>>>;
 
 #[derive(Default)]
 struct Watch {

@@ -117,8 +117,10 @@ fn of_namespace(
     ground: &Ground,
 ) -> Result<Arc<Ruled>> {
     let namespace = ground.seen.namespace;
-    let mut all = waits::lock(&core.rules.ruled);
-    let known = all.get(&namespace).filter(|ruled| ruled.key == key);
+    // A lock for each namespace: judging one holds up no recall in another.
+    let of_this = waits::lock(&core.rules.ruled).entry(namespace).or_default().clone();
+    let mut last = waits::lock(&of_this);
+    let known = last.as_ref().filter(|ruled| ruled.key == key);
     if let Some(ruled) = known.filter(|ruled| ruled.seq >= core.db.acknowledged()) {
         return Ok(ruled.clone());
     }
@@ -153,7 +155,7 @@ fn of_namespace(
         }
         Ok(Arc::new(ruled))
     })?;
-    all.insert(namespace, ruled.clone());
+    *last = Some(ruled.clone());
     Ok(ruled)
 }
 

@@ -1,6 +1,8 @@
 //! Aliases: memories that were merged into others. Such a memory keeps its row, payload, vector and
 //! cells, and is no hit; its evidence counts for the survivor. So taking a merger back loses nothing.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result};
@@ -103,18 +105,18 @@ pub(crate) fn separate(tx: &mut Tx<'_>, memory: i64) -> Result<()> {
     remove(tx, namespace, memory)?;
     memories::restore(tx, row)?;
     // Those that came with it go with it.
-    let others = load_where(tx.conn, "survivor = ?1", alias.survivor)?;
-    let mut with_it = vec![memory];
-    loop {
-        let found = others
-            .iter()
-            .find(|other| with_it.contains(&other.merged_into) && !with_it.contains(&other.memory));
-        let Some(other) = found else {
-            return Ok(());
-        };
-        with_it.push(other.memory);
-        AliasRow { survivor: memory, ..*other }.save(tx, namespace)?;
+    let mut others: HashMap<i64, Vec<AliasRow>> = HashMap::new();
+    for other in load_where(tx.conn, "survivor = ?1", alias.survivor)? {
+        others.entry(other.merged_into).or_default().push(other);
     }
+    let mut with_it = vec![memory];
+    while let Some(one) = with_it.pop() {
+        for other in others.remove(&one).unwrap_or_default() {
+            with_it.push(other.memory);
+            AliasRow { survivor: memory, ..other }.save(tx, namespace)?;
+        }
+    }
+    Ok(())
 }
 
 fn remove(tx: &mut Tx<'_>, namespace: i64, memory: i64) -> Result<()> {
