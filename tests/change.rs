@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use wisen::{Memory, MemoryId, Metric, Options, Query, Store};
-use wisen_tests::{Place, assert_sound, brute_force, child, fill, ids, segment_files, vectors};
+use wisen::{Memory, MemoryId, Metric, Options, Outcome, Query, Report, Store};
+use wisen_tests::{Place, answers, assert_sound, brute_force, child, fill, ids, segment_files, vectors};
 
 #[test]
 fn child() {
@@ -257,4 +257,27 @@ fn short_lived_handles_leave_little_to_do() {
         assert_eq!(store.recall(&query).unwrap().hits[0].id, *id);
     }
     assert_sound(&store);
+}
+
+/// A handle that missed how most experience went ranks as one that was opened later.
+#[test]
+fn much_experience_that_goes_at_once_is_missed_by_no_handle() {
+    let place = Place::new();
+    let store = place.open(Options::new(8).seal_at(1_000_000));
+    let behind = place.open(Options::existing().seal_at(1_000_000));
+    let all = fill(&store, &vectors(1, 4000, 8));
+    let told = all.iter().zip(vectors(2, 4000, 8));
+    let told: Vec<Report> =
+        told.map(|(id, at)| Report::on_memory(*id, Outcome::Success).situation(at)).collect();
+    for part in told.chunks(1000) {
+        store.report_many(part).unwrap();
+    }
+    let queries = vectors(3, 6, 8);
+    let before = answers(&behind, &queries, 20);
+    for id in &all[..3600] {
+        store.forget(*id).unwrap();
+    }
+    let after = answers(&behind, &queries, 20);
+    assert!(after != before);
+    assert!(after == answers(&place.open(Options::existing()), &queries, 20));
 }
