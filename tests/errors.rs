@@ -27,6 +27,10 @@ fn bad_vectors_are_refused() {
             (vec![1.0, 0.0, f32::NEG_INFINITY, 0.0], ErrorCode::NotFinite),
             (vec![f32::MAX; 4], ErrorCode::NotFinite),
         ];
+        if metric == Metric::L2 {
+            // As long as f32 can square, but two of them may lie farther apart.
+            bad.push((vec![1.2e19, 0.0, 0.0, 0.0], ErrorCode::NotFinite));
+        }
         if metric == Metric::Cosine {
             bad.push((vec![0.0; 4], ErrorCode::ZeroVector));
             bad.push((vec![f32::MIN_POSITIVE / 8.0, 0.0, 0.0, 0.0], ErrorCode::ZeroVector));

@@ -234,6 +234,19 @@ fn a_severe_failure_quarantines_at_once() {
     assert_sound(&store);
 }
 
+/// One that fails severely when it is first tried again is not tried once more.
+#[test]
+fn a_severe_failure_in_the_first_trial_retires() {
+    let (store, all) = store();
+    let point = vectors(1, 200, DIM).swap_remove(3);
+    store.report(&Report::on_memory(all[3], Outcome::Failure).severe(true)).unwrap();
+    assert_eq!(state(&store, all[3]), StandingState::Quarantined);
+    let trial = until_tried(&store, &point, all[3]).receipt.unwrap();
+    store.report(&Report::on(trial, Outcome::Failure).used(all[3]).severe(true)).unwrap();
+    assert_eq!(state(&store, all[3]), StandingState::Retired);
+    assert_sound(&store);
+}
+
 /// Pinned memories are exempt, from severe failures too; pinning brings one back.
 #[test]
 fn pins_hold() {

@@ -339,6 +339,31 @@ fn child() {
     }
 }
 
+/// Checks of several threads go on while facts are recorded: no two of them wait for each other.
+#[test]
+fn checks_beside_facts_come_to_an_end() {
+    let place = Place::new();
+    let store = Arc::new(place.open(Options::new(2)));
+    let key = store.create_authority("owner").unwrap().secret;
+    store.add_directives(&key, &parse_rules(RULES).unwrap()).unwrap();
+    let (done, ended) = std::sync::mpsc::channel();
+    for thread in 0..4 {
+        let (store, done) = (store.clone(), done.clone());
+        std::thread::spawn(move || {
+            for _ in 0..300 {
+                if thread == 0 {
+                    store.record_fact("tests", &json!("passed"), Duration::from_mins(1)).unwrap();
+                }
+                assert_eq!(answer(&store, &Action::new("git")).0, Answer::Allow);
+            }
+            done.send(()).unwrap();
+        });
+    }
+    for _ in 0..4 {
+        ended.recv_timeout(Duration::from_mins(2)).expect("they wait for each other");
+    }
+}
+
 /// Without a key rules are read and obeyed, and not changed.
 #[test]
 fn without_a_key_rules_are_obeyed_and_not_changed() {

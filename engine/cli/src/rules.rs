@@ -376,7 +376,8 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 }
 
 fn decide(args: &CheckArgs) -> Result<Decision> {
-    let given = if args.stdin { serde_json::from_str(&read(Path::new("-"))?)? } else { Value::Null };
+    let given: Value = if args.stdin { serde_json::from_str(&read(Path::new("-"))?)? } else { json!({}) };
+    ensure!(given.is_object(), "standard input is no JSON object");
     let word = |own: Option<&String>, names: &[&str]| -> Result<Option<String>> {
         if let Some(own) = own {
             return Ok(Some(own.clone()));
@@ -389,9 +390,13 @@ fn decide(args: &CheckArgs) -> Result<Decision> {
     };
     let tool = word(args.tool.as_ref(), &["tool", "tool_name"])?;
     let mut action = Action::new(tool.context("the JSON names no tool")?);
-    let arguments = match &args.args {
-        Some(text) => Some(serde_json::from_str(text).context("--args is no JSON")?),
-        None => given.get("args").or_else(|| given.get("tool_input")).cloned(),
+    let arguments = if let Some(text) = &args.args {
+        Some(serde_json::from_str(text).context("--args is no JSON")?)
+    } else {
+        let mut named = ["args", "tool_input"].iter().filter_map(|name| given.get(name));
+        let first = named.find(|value| !value.is_null()).cloned();
+        ensure!(named.all(Value::is_null), "the JSON has both args and tool_input");
+        first
     };
     action = action.args(arguments.unwrap_or_default());
     if let Some(text) = word(args.text.as_ref(), &["text"])? {
@@ -406,8 +411,10 @@ fn decide(args: &CheckArgs) -> Result<Decision> {
     if let Some(agent) = word(args.agent.as_ref(), &["agent"])? {
         action = action.agent(agent);
     }
-    let tags = given.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    for tag in args.tag.iter().map(String::as_str).chain(tags) {
+    let tags: Option<Vec<String>> = given.get("tags").map_or(Ok(None), |tags| {
+        serde_json::from_value(tags.clone()).context("tags in the JSON is no list of texts")
+    })?;
+    for tag in args.tag.iter().chain(tags.iter().flatten()) {
         action = action.tag(tag);
     }
     let mut options = Options::existing();

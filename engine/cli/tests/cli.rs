@@ -1,8 +1,9 @@
 //! The program as people and scripts meet it: output, files, exit codes.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use wisen::{Memory, Options, Store};
@@ -234,6 +235,24 @@ fn rules_are_added_and_checked() {
     // Whatever goes wrong denies.
     assert!(err(&["check", "/nowhere", "--tool", "x"], 2).contains("denied"));
     assert!(err(&["check", path, "--tool", "x", "--args", "{"], 2).contains("denied"));
+    // What is told on standard input is understood whole, or denied.
+    for (told, status) in [
+        (r#"{"tool_name": "sh", "tool_input": {"c": "ls"}, "session": 7}"#, 0),
+        (r#"{"tool_name": "sh", "args": null, "tool_input": {"c": "rm x"}}"#, 2),
+        (r#"{"tool": "sh", "args": {"c": "ls"}, "tool_input": {"c": "rm x"}}"#, 2),
+        (r#"{"tool": "sh", "tags": "production"}"#, 2),
+        (r#"{"tool": "sh", "tags": [["production"]]}"#, 2),
+        (r#"["sh"]"#, 2),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wisen"))
+            .args(["check", path, "--stdin", "--agent", "codey"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        child.stdin.take().expect("a pipe").write_all(told.as_bytes()).expect("it reads");
+        assert_eq!(child.wait().expect("it ends").code(), Some(status), "{told}");
+    }
 
     assert!(err(&["rules", "remove", path, "no-rm", "--reason", "x"], 1).contains("WISEN_KEY"));
     out(&["rules", "override", path, "no-rm", "--minutes", "5", "--reason", "x", "--key", key], 0);

@@ -97,6 +97,10 @@ pub(crate) fn severe(tx: &mut Tx<'_>, memories: &[u64]) -> Result<()> {
             _ if crate::sabotage::on("quarantine_off") => continue,
             StandingState::Active => (StandingState::Quarantined, "quarantine"),
             StandingState::Probation => (StandingState::Retired, "retire"),
+            // It was its first trial.
+            StandingState::Quarantined if first_trial(tx.conn, &before)?.is_some() => {
+                (StandingState::Retired, "retire")
+            }
             StandingState::Quarantined | StandingState::Retired => continue,
         };
         let after = StandingRow {
@@ -258,13 +262,15 @@ fn works_somewhere(core: &Core, row: &StandingRow, rule: &Rule) -> Result<bool> 
     Ok(false)
 }
 
+/// The report by which a quarantined memory was tried first, if it was.
+fn first_trial(conn: &Connection, row: &StandingRow) -> Result<Option<i64>> {
+    standings::first_trial(conn, row.memory, row.counts_from, row.since)
+}
+
 /// Begins the probation of a quarantined memory that was tried again, and ends one that was tried enough.
 fn judge_trial(core: &Core, row: StandingRow) -> Result<()> {
     // Without a look at the trials first, every late report on a quarantined memory would take the lock.
-    let first = |conn: &Connection, row: &StandingRow| {
-        standings::first_trial(conn, row.memory, row.counts_from, row.since)
-    };
-    if row.state == StandingState::Quarantined && core.db.read(|conn| first(conn, &row))?.is_none() {
+    if row.state == StandingState::Quarantined && core.db.read(|conn| first_trial(conn, &row))?.is_none() {
         return Ok(());
     }
     core.db.write(core.now(), |tx| {
@@ -274,7 +280,7 @@ fn judge_trial(core: &Core, row: StandingRow) -> Result<()> {
         let mut row = row;
         let rule = Policy::load(tx.conn, row.namespace)?.rule();
         if row.state == StandingState::Quarantined {
-            let Some(trial) = first(tx.conn, &row)? else {
+            let Some(trial) = first_trial(tx.conn, &row)? else {
                 return Ok(());
             };
             let after = StandingRow {

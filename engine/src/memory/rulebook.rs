@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
@@ -29,6 +29,8 @@ pub(crate) struct Rules {
     current: RwLock<Option<Arc<State>>>,
     /// This handle has recorded a fact.
     stale: AtomicBool,
+    /// The last stamp that was given out.
+    stamps: AtomicU64,
     /// Signatures found good. Taken last of all locks.
     pub(super) verified: Mutex<Verified>,
     /// What the rules say of the memories of a namespace.
@@ -72,19 +74,22 @@ impl State {
 impl Rules {
     /// The rules in force. `thorough`: also looks whether another program has touched them.
     pub(crate) fn current(&self, core: &Core, thorough: bool) -> Result<Arc<State>> {
-        let fresh = |state: &Arc<State>| {
-            if crate::sabotage::on("rules_untold") {
-                return true;
-            }
-            core.db.rules_generation() <= state.seen
-                && !self.stale.load(Ordering::Acquire)
-                && !(thorough && waits::lock(&self.watch).has_moved())
+        let untold = crate::sabotage::on("rules_untold");
+        let told = |state: &Arc<State>| {
+            core.db.rules_generation() <= state.seen && !self.stale.load(Ordering::Acquire)
         };
-        if let Some(state) = waits::read(&self.current).as_ref().filter(|state| fresh(state)) {
-            return Ok(state.clone());
+        let moved = || thorough && waits::lock(&self.watch).has_moved();
+        // Of the two locks `watch` comes first: nobody who holds `current` may wait for it.
+        let current = waits::read(&self.current).clone();
+        if let Some(state) = current.filter(|state| untold || told(state) && !moved()) {
+            return Ok(state);
         }
         let mut watch = waits::lock(&self.watch);
         let before = waits::read(&self.current).clone();
+        // Whoever had the lock may have read them.
+        if let Some(state) = before.as_ref().filter(|state| told(state) && !watch.has_moved()) {
+            return Ok(state.clone());
+        }
         // Unset before reading: a fact recorded meanwhile sets it again.
         self.stale.store(false, Ordering::Release);
         match watch.load(core, before.as_deref()) {
@@ -99,6 +104,11 @@ impl Rules {
                 Err(error)
             }
         }
+    }
+
+    /// A number that no state had before: what was judged by one is never taken for what another judges.
+    fn next_stamp(&self) -> u64 {
+        self.stamps.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// This handle has changed a fact.
@@ -149,7 +159,7 @@ impl Watch {
             match loaded {
                 Ok((signed, facts)) => State::of(core, trust.least, signed, facts, before),
                 Err(Error::Corrupt { what: why } | Error::Unauthorised { why }) => {
-                    let stamp = before.map_or(0, |before| before.stamp) + 1;
+                    let stamp = core.rules.next_stamp();
                     let book = Err(format!("the rules of this store cannot be trusted: {why}"));
                     Ok(State { seen: trust.least, stamp, generation: 0, latest: 0, book })
                 }
@@ -192,7 +202,10 @@ impl State {
         };
         let book = Ok(RuleBook::new(index, overrides, facts.collect()));
         core.db.note_rules(signed.generation);
-        let stamp = before.map_or(0, |before| before.stamp + u64::from(!same || known.is_none()));
+        let stamp = match before {
+            Some(before) if same && known.is_some() => before.stamp,
+            _ => core.rules.next_stamp(),
+        };
         let seen = least.max(signed.generation);
         Ok(State { seen, stamp, generation: signed.generation, latest, book })
     }

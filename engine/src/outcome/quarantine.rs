@@ -132,7 +132,9 @@ impl Rule {
         if outcomes < u64::from(self.probation_outcomes) {
             return None;
         }
-        Some(if self.doubt(successes, failures) < self.release_below {
+        // With little weight the prior would decide: it shall not let back in what has failed.
+        let works = successes >= self.floor * (successes + failures);
+        Some(if works && self.doubt(successes, failures) < self.release_below {
             StandingState::Active
         } else {
             StandingState::Retired
@@ -207,6 +209,15 @@ mod tests {
                 let (s, f) = (f64::from(s), f64::from(f));
                 assert_eq!(rule().suspects(s, f), rule().doubt(s, f) > 0.95, "{s} {f}");
             }
+        }
+    }
+
+    #[test]
+    fn ten_failures_of_little_weight_let_nothing_back_in() {
+        for weight in [0.01, 0.1, 1.0] {
+            assert_eq!(rule().after_probation(9, 0.0, 9.0 * weight), None);
+            assert_eq!(rule().after_probation(10, 0.0, 10.0 * weight), Some(StandingState::Retired));
+            assert_eq!(rule().after_probation(10, 10.0 * weight, 0.0), Some(StandingState::Active));
         }
     }
 

@@ -103,18 +103,18 @@ fn may_hold_one(text: &str) -> bool {
         match byte {
             b'=' | b':' => true,
             b'-' => rest.starts_with(b"-----"),
-            b'A' => rest.starts_with(b"AKIA") || rest.starts_with(b"ASIA") || rest.starts_with(b"AIza"),
             b'g' => rest.starts_with(b"gh") || rest.starts_with(b"github_pat_"),
             b'x' => rest.starts_with(b"xox"),
             b's' | b'r' => matches!(rest, [_, b'k', b'_' | b'-', ..]),
             b'h' => rest.starts_with(b"hf_"),
             b'n' => rest.starts_with(b"npm_"),
             b'e' => rest.starts_with(b"eyJ"),
-            b'b' | b'B' | b'p' | b'P' | b'a' => {
+            b'b' | b'B' | b'p' | b'P' | b'a' | b'A' => {
                 let is = |word: &str| {
                     rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes())
                 };
-                is("bearer") || is("passw") || is("passphrase") || is("aws")
+                let key = rest.starts_with(b"AKIA") || rest.starts_with(b"ASIA") || rest.starts_with(b"AIza");
+                key || is("bearer") || is("passw") || is("passphrase") || is("aws")
             }
             _ => false,
         }
@@ -325,6 +325,10 @@ mod tests {
         );
         let aws = "AKIAQ3EGRVTXJ5MNKL2P";
         assert_eq!(kinds(&format!("key {aws}, used daily")), one(SecretKind::AwsKey, aws));
+        let secret = "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";
+        for name in ["AWS secret access key is", "aws secret key"] {
+            assert_eq!(kinds(&format!("the {name} {secret} now")), one(SecretKind::AwsKey, secret), "{name}");
+        }
         assert_eq!(
             kinds("export DB_PASSWORD='tr0ub4dor&3x' # prod"),
             one(SecretKind::Assigned, "tr0ub4dor&3x")

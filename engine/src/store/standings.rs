@@ -201,11 +201,11 @@ pub(crate) fn worst_case(conn: &Connection, memory: i64) -> Result<(f64, f64)> {
     Ok((inline.successes, inline.failures + lots.failures))
 }
 
-/// Who has told of failures of a memory. All names that are not registered count as one.
+/// Who has told of failures of a memory. Names that are not registered are nobody's: one more is had for nothing.
 pub(crate) fn witnesses(conn: &Connection, memory: i64) -> Result<Witnesses> {
     conn.prepare_cached(
         "SELECT ifnull(max(r.standing = 0), 0),
-                count(DISTINCT CASE r.standing WHEN 1 THEN r.reporter ELSE -1 END) FILTER (WHERE r.standing > 0)
+                count(DISTINCT r.reporter) FILTER (WHERE r.standing = 1)
          FROM experiences e JOIN reports r ON r.id = e.report
          WHERE e.memory IN (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1) AND e.outcome < 0.5 AND e.credit > 0",
     )

@@ -40,8 +40,8 @@ impl Metric {
     /// Checks a vector and gives the form in which it is stored and compared: the unit vector under
     /// [`Metric::Cosine`], a copy otherwise. `v` may have any length; the caller knows the dimension.
     ///
-    /// Refuses elements that are not finite, a squared length beyond the range of f32 (the element of
-    /// largest magnitude is named), and under cosine a vector whose length is zero or subnormal.
+    /// Refuses elements that are not finite, a squared length (under [`Metric::L2`] a squared distance between two
+    /// such vectors) beyond the range of f32 (the element of largest magnitude is named), and under cosine a vector whose length is zero or subnormal.
     pub(crate) fn prepare(self, v: &[f32]) -> Result<Vec<f32>> {
         // Squares of f32 values neither overflow nor vanish in f64, so no scaling is needed; what is not
         // finite makes a sum that is not, and is looked for only then.
@@ -51,7 +51,9 @@ impl Metric {
         {
             return Err(Error::NotFinite { index, value });
         }
-        if squared > f64::from(f32::MAX) {
+        // Two vectors may lie twice as far apart as either is long.
+        let most = if self == Metric::L2 { f32::MAX / 4.0 } else { f32::MAX };
+        if squared > f64::from(most) {
             let (index, &value) =
                 v.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).unwrap_or((0, &f32::MAX));
             return Err(Error::NotFinite { index, value });
