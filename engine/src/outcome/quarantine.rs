@@ -8,8 +8,8 @@
 //! the posterior `Beta(m n + S, (1 - m) n + F)`. It is quarantined when `P(p < floor) > tail` and
 //! there is no situation in which it works: none around which its evidence, weighted by the kernel
 //! of the ranking, is enough and on the whole good. A severe failure quarantines at once. So many
-//! outcomes after its probation began, those alone decide whether it comes back. Pinned memories are
-//! exempt from all of it.
+//! outcomes after its probation began, those alone decide whether it comes back, and none does whose
+//! share of successes lies below the floor. Pinned memories are exempt from all of it.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
@@ -72,12 +72,12 @@ pub(crate) struct Rule {
 pub(crate) struct Witnesses {
     /// Whether the owner of the store has.
     pub owner: bool,
-    /// How many other principals have.
+    /// How many registered principals have.
     pub others: usize,
 }
 
 impl Witnesses {
-    /// Whether they are enough to quarantine: the owner, or two others.
+    /// Whether they are enough to quarantine: the owner, or two registered principals.
     pub(crate) fn suffice(self) -> bool {
         self.owner || self.others >= 2
     }
