@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
@@ -27,8 +27,8 @@ use super::ruled::Ruled;
 pub(crate) struct Rules {
     watch: Mutex<Watch>,
     current: RwLock<Option<Arc<State>>>,
-    /// This handle has recorded a fact.
-    stale: AtomicBool,
+    /// How often this handle has changed a fact.
+    facts: AtomicU64,
     /// The last stamp that was given out.
     stamps: AtomicU64,
     /// Signatures found good. Taken last of all locks.
@@ -52,6 +52,8 @@ struct Watch {
 pub(crate) struct State {
     /// The highest generation known when they were read.
     seen: u64,
+    /// How many changes of facts by this handle were certainly read.
+    facts: u64,
     /// Another one for every change of directives or overrides.
     pub stamp: u64,
     generation: u64,
@@ -76,25 +78,26 @@ impl Rules {
     pub(crate) fn current(&self, core: &Core, thorough: bool) -> Result<Arc<State>> {
         let untold = crate::sabotage::on("rules_untold");
         let told = |state: &Arc<State>| {
-            core.db.rules_generation() <= state.seen && !self.stale.load(Ordering::Acquire)
+            core.db.rules_generation() <= state.seen && self.facts.load(Ordering::Acquire) == state.facts
         };
-        let moved = || thorough && waits::lock(&self.watch).has_moved();
-        // Of the two locks `watch` comes first: nobody who holds `current` may wait for it.
-        let current = waits::read(&self.current).clone();
-        if let Some(state) = current.filter(|state| untold || told(state) && !moved()) {
+        let current = || waits::read(&self.current).clone();
+        if !thorough && let Some(state) = current().filter(|state| untold || told(state)) {
             return Ok(state);
         }
+        // One at a time asks whether anything has moved and replaces what is known: between the two nobody may
+        // take the one for the other. Nobody who holds `current` waits for `watch`.
         let mut watch = waits::lock(&self.watch);
-        let before = waits::read(&self.current).clone();
-        // Whoever had the lock may have read them.
-        if let Some(state) = before.as_ref().filter(|state| told(state) && !watch.has_moved()) {
+        let before = current();
+        if let Some(state) = &before
+            && (untold || told(state) && !(thorough && watch.has_moved()))
+        {
             return Ok(state.clone());
         }
-        // Unset before reading: a fact recorded meanwhile sets it again.
-        self.stale.store(false, Ordering::Release);
+        // Before reading: a fact recorded meanwhile makes the state an old one.
+        let facts = self.facts.load(Ordering::Acquire);
         match watch.load(core, before.as_deref()) {
             Ok(state) => {
-                let state = Arc::new(state);
+                let state = Arc::new(State { facts, ..state });
                 *waits::write(&self.current) = Some(state.clone());
                 Ok(state)
             }
@@ -113,7 +116,7 @@ impl Rules {
 
     /// This handle has changed a fact.
     pub(crate) fn outdate(&self) {
-        self.stale.store(true, Ordering::Release);
+        self.facts.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Gives back what is held open.
@@ -161,7 +164,7 @@ impl Watch {
                 Err(Error::Corrupt { what: why } | Error::Unauthorised { why }) => {
                     let stamp = core.rules.next_stamp();
                     let book = Err(format!("the rules of this store cannot be trusted: {why}"));
-                    Ok(State { seen: trust.least, stamp, generation: 0, latest: 0, book })
+                    Ok(State { seen: trust.least, facts: 0, stamp, generation: 0, latest: 0, book })
                 }
                 Err(error) => Err(error),
             }
@@ -207,7 +210,7 @@ impl State {
             _ => core.rules.next_stamp(),
         };
         let seen = least.max(signed.generation);
-        Ok(State { seen, stamp, generation: signed.generation, latest, book })
+        Ok(State { seen, facts: 0, stamp, generation: signed.generation, latest, book })
     }
 }
 

@@ -22,6 +22,8 @@ void test_rules(const char *folder) {
 
     CHECK(asked(store, rm) == WISEN_ALLOW);
     OK(wisen_create_authority(store, TEXT("ann"), &keys, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_generate_key(NULL, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_facts(store, NULL, &error));
     CHECK(wisen_texts_count(keys) == 2 && wisen_texts_get(keys, 2).data == NULL);
     FAILS(WISEN_UNAUTHORISED, wisen_create_authority(store, TEXT("eve"), &list, &error));
     CHECK(list == NULL);
