@@ -453,6 +453,34 @@ fn one_stranger_quarantines_nobody() {
     assert_sound(&store);
 }
 
+/// Names that nobody has registered make no second witness.
+#[test]
+fn one_principal_is_one_witness() {
+    let clock = std::sync::Arc::new(wisen::ManualClock::at(1_800_000_000_000_000));
+    let store = strict(Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap());
+    let all = fill(&store, &vectors(1, 200, DIM));
+    let point = vectors(1, 200, DIM).swap_remove(3);
+    let failure = |name: &str, token: Option<&String>| {
+        let recall = store.recall(&Query::new(point.clone()).k(200)).unwrap();
+        let report = Report::on(recall.receipt.unwrap(), Outcome::Failure).used(all[3]).reporter(name);
+        store.report(&match token {
+            Some(token) => report.token(token.clone()),
+            None => report,
+        })
+    };
+    let (mallory, carol) = (store.register("mallory").unwrap(), store.register("carol").unwrap());
+    for _ in 0..40 {
+        clock.advance(std::time::Duration::from_hours(24));
+        for _ in 0..5 {
+            failure("mallory", Some(&mallory)).unwrap();
+        }
+    }
+    failure("nobody", None).unwrap();
+    assert_eq!(state(&store, all[3]), StandingState::Active, "another name costs nothing");
+    failure("carol", Some(&carol)).unwrap();
+    assert_eq!(state(&store, all[3]), StandingState::Quarantined, "two that have proven theirs are enough");
+}
+
 /// What chance decides can be repeated; a recall whose hits are withheld warns of nothing; a success by a
 /// memory that is quarantined after it is contradicted.
 #[test]
