@@ -26,7 +26,8 @@ pub enum AuditLevel {
     /// Decisions, and everything that is remembered, changed, forgotten, reported and retracted.
     #[default]
     Everything = 0,
-    /// Decisions only: standings, policies, mergers, principals, halts, directives.
+    /// Decisions only: standings, policies, mergers, principals, halts, directives. And what becomes of the
+    /// memories that it recorded before, so that it does not take a change of them for tampering.
     Decisions = 1,
 }
 

@@ -3,10 +3,11 @@
 use crate::error::Result;
 use crate::id::MemoryId;
 use crate::store::erase::{self, Traces};
-use crate::store::memories;
+use crate::store::memories::{self, FORGOTTEN};
 
 use super::core::Core;
 use super::store::Store;
+use super::witness::{self, Before};
 
 impl Store {
     /// Forgets a memory and everything that holds its words or its vector: its content, metadata, key and
@@ -45,7 +46,14 @@ fn forget(core: &Core, id: MemoryId) -> Result<bool> {
         };
         // It may have been changed meanwhile.
         let traces = Traces::of(tx.conn, &row)?;
-        erase::erase(tx, row, &traces).map(|was_there| (was_there, traces))
+        let (namespace, memory) = (row.namespace, row.id);
+        let before = match row.status {
+            FORGOTTEN => Before::Untold,
+            _ => witness::before_the_end(core, tx, &row)?,
+        };
+        let was_there = erase::erase(tx, row, &traces)?;
+        witness::forgotten(tx, before, namespace, memory)?;
+        Ok((was_there, traces))
     })?;
     receipts(&traces)?;
     Ok(was_there)

@@ -124,7 +124,7 @@ fn store(
     {
         if row.status == LIVE && row.expires_at.is_some_and(|at| at <= tx.now) {
             // Its time is over and no seal has swept it yet: the key is free again.
-            memories::forget(tx, row)?;
+            memories::expire(tx, vec![row])?;
             return store(tx, memory, metadata, salt);
         }
         return if is_same(tx, &row, memory, metadata)? {
@@ -230,7 +230,8 @@ pub(crate) fn forget(core: &Core, id: MemoryId) -> Result<bool> {
         let row = memories::load(tx.conn, id.0.cast_signed())?;
         match row.filter(|row| row.status != memories::FORGOTTEN) {
             Some(row) => {
-                let (before, namespace, memory) = (witness::before(core, tx, &row)?, row.namespace, row.id);
+                let before = witness::before_the_end(core, tx, &row)?;
+                let (namespace, memory) = (row.namespace, row.id);
                 memories::forget(tx, row)?;
                 witness::forgotten(tx, before, namespace, memory)?;
                 // A few at a time: whoever forgets all day leaves no more room free than whoever does not.

@@ -1,6 +1,7 @@
 //! What is told to the audit about memories and reports: one entry for a call, with a salted hash of each
 //! memory before and after, and of each report without its texts. An owner who wants decisions only
-//! ([`AuditLevel`]) has these left out.
+//! ([`AuditLevel`]) has these left out, but for memories that the audit has a hash of already: it would hold
+//! them against what they once were. Those it knows are those that have a salt.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +9,7 @@ use std::fmt::Write as _;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor};
 use crate::store::chain::hex;
 use crate::store::guard::GuardRow;
@@ -87,12 +88,34 @@ fn note(text: &mut String, id: i64, hashed: &Hashed<'_>, salt: &Salt) {
     let _ = write!(text, "{comma}\"{id}\":\"{}\"", hex(&hashed.hash(salt)));
 }
 
-/// The hash of a memory as it is stored, by its salt, which it gets if it has none.
-pub(crate) struct Before(Option<String>);
+/// What a memory was before it is changed or forgotten, as far as it has to be told.
+pub(crate) enum Before {
+    /// Nothing is told of it.
+    Untold,
+    /// The hash of it, by its salt, which it got if it had none. `wanted`: whether it is told even if the same
+    /// hash comes out of it.
+    Told { hash: String, wanted: bool },
+    /// It is damaged: what of it.
+    Damaged(String),
+}
 
-/// Looks at a memory before it is changed or forgotten.
+/// Looks at a memory before it is changed.
 pub(crate) fn before(core: &Core, tx: &Tx<'_>, row: &MemoryRow) -> Result<Before> {
-    if is_wanted(core, tx.conn)? { present(tx, row).map(|hash| Before(Some(hash))) } else { Ok(Before(None)) }
+    let wanted = is_wanted(core, tx.conn)?;
+    let known = || memories::salt(tx.conn, row.id).map(|salt| salt.is_some());
+    if wanted || (known()? && !crate::sabotage::on("the_level_blinds")) {
+        Ok(Before::Told { hash: present(tx, row)?, wanted })
+    } else {
+        Ok(Before::Untold)
+    }
+}
+
+/// Looks at a memory before it is forgotten, which it can be however damaged it is.
+pub(crate) fn before_the_end(core: &Core, tx: &Tx<'_>, row: &MemoryRow) -> Result<Before> {
+    match before(core, tx, row) {
+        Err(Error::Corrupt { what }) => Ok(Before::Damaged(what)),
+        seen => seen,
+    }
 }
 
 fn present(tx: &Tx<'_>, row: &MemoryRow) -> Result<String> {
@@ -117,20 +140,24 @@ pub(crate) fn present_hash(conn: &Connection, row: &MemoryRow, salt: &Salt) -> R
 
 /// A memory was changed.
 pub(crate) fn updated(tx: &Tx<'_>, before: Before, id: i64) -> Result<()> {
-    let (Before(Some(before)), Some(row)) = (before, memories::load(tx.conn, id)?) else {
+    let (Before::Told { hash, wanted }, Some(row)) = (before, memories::load(tx.conn, id)?) else {
         return Ok(());
     };
-    let detail =
-        json!({ "before": { id.to_string(): before }, "after": { id.to_string(): present(tx, &row)? } });
+    let after = present(tx, &row)?;
+    if after == hash && !wanted {
+        return Ok(());
+    }
+    let detail = json!({ "before": { id.to_string(): hash }, "after": { id.to_string(): after } });
     audit::record(tx, Actor::Owner, "update", row.namespace, id, &detail).map(|_| ())
 }
 
 /// A memory was forgotten.
 pub(crate) fn forgotten(tx: &Tx<'_>, before: Before, namespace: i64, id: i64) -> Result<()> {
-    let Before(Some(before)) = before else {
-        return Ok(());
+    let detail = match before {
+        Before::Untold => return Ok(()),
+        Before::Told { hash, .. } => json!({ "before": { id.to_string(): hash } }),
+        Before::Damaged(what) => json!({ "damaged": what }),
     };
-    let detail = json!({ "before": { id.to_string(): before } });
     audit::record(tx, Actor::Owner, "forget", namespace, id, &detail).map(|_| ())
 }
 

@@ -404,14 +404,25 @@ pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
         rows.map(|row| MemoryRow::checked(row.map_err(sql)?)).collect::<Result<_>>()?
     };
     let count = rows.len();
-    if count > 0 && guard::load(tx.conn)?.audit == 0 {
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        audit::record(tx, Actor::Engine, "expire", 0, 0, &json!({ "memories": ids }))?;
-    }
-    for row in rows {
-        forget(tx, row)?;
-    }
+    expire(tx, rows)?;
     Ok(count)
+}
+
+/// Forgets memories whose time is over. The audit is told of those that it knows, and of all if it is to
+/// know everything.
+pub(crate) fn expire(tx: &mut Tx<'_>, rows: Vec<MemoryRow>) -> Result<()> {
+    let all = guard::load(tx.conn)?.audit == 0;
+    let mut told = Vec::new();
+    for row in &rows {
+        // One whose salt is damaged has one.
+        if all || !matches!(salt(tx.conn, row.id), Ok(None)) {
+            told.push(row.id);
+        }
+    }
+    if !told.is_empty() {
+        audit::record(tx, Actor::Engine, "expire", 0, 0, &json!({ "memories": told }))?;
+    }
+    rows.into_iter().try_for_each(|row| forget(tx, row))
 }
 
 /// Live memories of a namespace that expire, with their times.
