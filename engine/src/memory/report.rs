@@ -31,8 +31,11 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
     core.writable()?;
     let at_fault = |row: usize| row_error(row, reports.len());
     let mut slips: HashMap<ReceiptId, Option<Slip>> = HashMap::new();
+    // Before the store is locked: a note may be long, and others wait.
+    let mut notes = Vec::with_capacity(reports.len());
     for (row, report) in reports.iter().enumerate() {
-        check(core, report).map_err(at_fault(row))?;
+        let screened = check(core, report).and_then(|()| gate::admit_note(core, report.note.as_deref()));
+        notes.push(screened.map_err(at_fault(row))?);
     }
     for id in reports.iter().filter_map(receipt_of) {
         if let Entry::Vacant(slip) = slips.entry(id) {
@@ -45,7 +48,9 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
         let mut filed = Vec::with_capacity(reports.len());
         for (row, report) in reports.iter().enumerate() {
             let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
-            filed.push(file(core, tx, &mut ledger, report, slip).map_err(at_fault(row))?);
+            filed.push(
+                file(core, tx, &mut ledger, (report, notes[row].as_deref()), slip).map_err(at_fault(row))?,
+            );
         }
         let effect = conclude(tx, ledger)?;
         let guard = core.guard(tx.conn)?;
@@ -113,7 +118,7 @@ fn file(
     core: &Core,
     tx: &mut Tx<'_>,
     ledger: &mut Ledger,
-    report: &Report,
+    (report, note): (&Report, Option<&str>),
     slip: Option<&Slip>,
 ) -> Result<Filed> {
     let mut used: Vec<u64> = report.used.iter().map(|id| id.0).collect();
@@ -123,7 +128,6 @@ fn file(
         Subject::Receipt(id) => About::Receipt(*id, slip),
         Subject::Memory { id, situation } => About::Memory(*id, situation.as_deref()),
     };
-    let note = gate::admit_note(core, report.note.as_deref())?;
     let new = NewReport {
         about,
         directed: experience_metric(core.metric) != Metric::L2,
@@ -136,7 +140,7 @@ fn file(
         cost_micros: report.cost_micros,
         reporter: report.reporter.as_deref(),
         key: report.key.as_deref(),
-        note: note.as_deref(),
+        note,
     };
     let filed = credit::file(tx, ledger, &new)?;
     match report.subject {

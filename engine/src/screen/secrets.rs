@@ -1,7 +1,13 @@
 //! Detectors of secrets. Each is a linear-time regular expression for the form, and a test for what the form
 //! cannot say. What they find on a corpus of planted and of harmless texts: `cargo run -p wisen-benches --bin
 //! secrets`.
+//!
+//! Texts may be large and come from anybody, so the work is linear in the text (and `n log n` in what is found in
+//! it): nothing looks back or ahead over more than it steps over.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::str::MatchIndices;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex, RegexSet};
@@ -123,43 +129,54 @@ fn may_hold_one(text: &str) -> bool {
 
 /// Secrets in a text, in its order.
 pub(crate) fn secrets(text: &str) -> Vec<Secret> {
-    let mut found: Vec<Secret> = Vec::new();
+    let mut found = Found::default();
     // That the forms are regular expressions is tested; without them nothing could be said of any text.
     if may_hold_one(text)
         && let Some(compiled) = &*COMPILED
     {
+        // The first detectors know best what a thing is.
         for at in compiled.any.matches(text) {
             let (detector, form) = (&DETECTORS[at], &compiled.each[at]);
-            let taken: Vec<Secret> =
-                form.captures_iter(text).filter_map(|c| secret(detector, text, &c)).collect();
-            let free = |new: &Secret, found: &[Secret]| {
-                found.iter().all(|old| old.range.end <= new.range.start || new.range.end <= old.range.start)
-            };
-            // The first detectors know best what a thing is.
-            for new in taken {
-                if free(&new, &found) {
-                    found.push(new);
+            let mut armour = Armour::new(text);
+            for captures in form.captures_iter(text) {
+                if let Some(new) = secret(detector, &mut armour, &captures)
+                    && found.leaves_free(&new.range)
+                {
+                    found.add(new);
                 }
             }
         }
     }
     for range in words(text) {
-        let free = found.iter().all(|old| old.range.end <= range.start || range.end <= old.range.start);
-        if free && is_key_like(&text[range.clone()]) {
-            found.push(Secret { kind: SecretKind::HighEntropy, range });
+        if found.leaves_free(&range) && is_key_like(&text[range.clone()]) {
+            found.add(Secret { kind: SecretKind::HighEntropy, range });
         }
     }
-    found.sort_by_key(|secret| secret.range.start);
-    found
+    found.0.into_values().collect()
 }
 
-fn secret(detector: &Detector, whole: &str, captures: &Captures<'_>) -> Option<Secret> {
+/// What was found so far, by where it begins; none overlaps another.
+#[derive(Default)]
+struct Found(BTreeMap<usize, Secret>);
+
+impl Found {
+    /// Whether nothing found overlaps a range. The last that begins before its end reaches furthest.
+    fn leaves_free(&self, range: &Range<usize>) -> bool {
+        self.0.range(..range.end).next_back().is_none_or(|(_, old)| old.range.end <= range.start)
+    }
+
+    fn add(&mut self, secret: Secret) {
+        self.0.insert(secret.range.start, secret);
+    }
+}
+
+fn secret(detector: &Detector, armour: &mut Armour<'_>, captures: &Captures<'_>) -> Option<Secret> {
     let found = captures.name("s").or_else(|| captures.get(0))?;
     let mut range = found.range();
     let mut text = found.as_str();
     if detector.kind == SecretKind::PrivateKey {
-        range.end = armour_end(whole, range.end);
-        text = &whole[range.clone()];
+        range.end = armour.end(range.end);
+        text = &armour.text[range.clone()];
     }
     if detector.kind == SecretKind::GoogleKey {
         // The last character only shows where the key ends.
@@ -173,24 +190,71 @@ fn secret(detector: &Detector, whole: &str, captures: &Captures<'_>) -> Option<S
     (detector.good)(text).then_some(Secret { kind: detector.kind, range })
 }
 
-/// Where a key in armour ends that begins before `from`: with its last line, or with what can be in it.
-fn armour_end(text: &str, from: usize) -> usize {
-    let rest = &text[from..];
-    let last = rest.find("-----END").filter(|at| *at < 16_384 && !rest[..*at].contains("-----BEGIN"));
-    if let Some(end) = last.and_then(|at| Some(at + 8 + rest[at + 8..].find("-----")? + 5)) {
-        return from + end;
-    }
-    let is_part =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\') || c.is_ascii_whitespace();
-    from + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
+/// Where a word stands in a text, asked for from the left to the right. It does not overlap itself.
+struct Places<'t> {
+    coming: MatchIndices<'t, &'static str>,
+    /// The last that was passed.
+    passed: Option<usize>,
+    next: Option<usize>,
 }
+
+impl<'t> Places<'t> {
+    fn new(text: &'t str, word: &'static str) -> Self {
+        let mut coming = text.match_indices(word);
+        let next = coming.next().map(|(at, _)| at);
+        Self { coming, passed: None, next }
+    }
+
+    /// Passes those that lie before a place, and returns the first after it.
+    fn first_from(&mut self, place: usize) -> Option<usize> {
+        while let Some(at) = self.next.filter(|at| *at < place) {
+            self.passed = Some(at);
+            self.next = self.coming.next().map(|(at, _)| at);
+        }
+        self.next
+    }
+}
+
+/// The lines around keys in armour, looked for as often as there are keys, from the left to the right.
+struct Armour<'t> {
+    text: &'t str,
+    lines: Option<(Places<'t>, Places<'t>)>,
+}
+
+impl<'t> Armour<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, lines: None }
+    }
+
+    /// Where a key ends whose first line ends here: with its last line, or with what can be in it.
+    fn end(&mut self, from: usize) -> usize {
+        let (begins, ends) = self
+            .lines
+            .get_or_insert_with(|| (Places::new(self.text, BEGIN), Places::new(self.text, "-----END")));
+        let (begin, end) = (begins.first_from(from), ends.first_from(from));
+        let last = end.filter(|end| end - from < 16_384 && begin.is_none_or(|begin| *end < begin));
+        // The next key has such a line as well: nothing is looked over twice.
+        if let Some(end) = last.and_then(|at| Some(at + 8 + self.text[at + 8..].find("-----")? + 5)) {
+            return end;
+        }
+        let is_part = |c: char| {
+            c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\') || c.is_ascii_whitespace()
+        };
+        let rest = &self.text[from..];
+        from + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
+    }
+}
+
+/// How the first line of what is in armour begins.
+const BEGIN: &str = "-----BEGIN";
 
 /// Runs of characters that keys are made of, long enough for one; but for what is written in base64 to be shown:
 /// files, digests, and public keys and certificates in armour.
-fn words(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'=');
     let bytes = text.as_bytes();
     let mut at = 0;
+    let mut armour = Places::new(text, "-----BEGIN ");
     std::iter::from_fn(move || {
         while at < bytes.len() {
             let start = at;
@@ -200,7 +264,7 @@ fn words(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
             let end = at;
             at += 1;
             // What is so long is ASCII, and so begins and ends between characters.
-            if end - start >= 32 && !is_shown(&text[..start], &text[start..end]) {
+            if end - start >= 32 && !is_shown(text, &mut armour, start..end) {
                 return Some(start..end);
             }
         }
@@ -209,9 +273,16 @@ fn words(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
 }
 
 /// Whether a word in base64 is there to be shown: a file, a digest, or a part of a certificate or public key.
-fn is_shown(before: &str, word: &str) -> bool {
+fn is_shown(text: &str, armour: &mut Places<'_>, word: Range<usize>) -> bool {
+    let (before, word) = (&text[..word.start], &text[word]);
     let digest = ["sha256-", "sha384-", "sha512-"].iter().any(|name| word.starts_with(name));
-    let armour = before.rfind("-----BEGIN ").map_or("", |at| &before[at..]);
+    armour.first_from(before.len());
+    let last = if crate::sabotage::on("looks_all_the_way_back") {
+        before.rfind("-----BEGIN ")
+    } else {
+        armour.passed
+    };
+    let armour = last.map_or("", |at| &before[at..]);
     digest
         || before.ends_with("base64,")
         || armour.starts_with("-----BEGIN CERT")
@@ -261,6 +332,10 @@ fn is_strong(text: &str) -> bool {
     let other = text.bytes().any(|byte| byte.is_ascii_punctuation());
     is_secret(text) && (capital || other)
 }
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod linear_tests;
 
 #[cfg(test)]
 mod tests {
