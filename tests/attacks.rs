@@ -1,12 +1,14 @@
 //! Attacks on the rules: what somebody tries who has no key, and what happens. The README has the table.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod forge;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use forge::refresh_checksums;
 use proptest::prelude::*;
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use wisen::{
     Action, Answer, Directive, Error, ManualClock, Memory, Options, Outcome, Query, Report, SecretKey, Store,
@@ -41,44 +43,6 @@ fn ruled(place: &Place, options: Options) -> (Store, SecretKey) {
 /// Runs statements in the store's database as somebody with the sqlite3 program would.
 fn by_hand(place: &Place, text: &str) {
     Connection::open(place.store().join("memory.db")).unwrap().execute_batch(text).unwrap();
-}
-
-/// Puts the checksums of a table right, as somebody who has read the source would: they are no secret.
-fn refresh_checksums(place: &Place) {
-    let conn = Connection::open(place.store().join("memory.db")).unwrap();
-    for (table, key, columns) in [
-        ("directives", "id", "id, at, text, signer, signature"),
-        ("facts", "name", "name, value, at, until"),
-        ("overrides", "id", "id, at, directive, reason, until, signer, signature"),
-    ] {
-        let Ok(mut statement) = conn.prepare(&format!("SELECT {columns} FROM {table}")) else { continue };
-        let width = statement.column_count();
-        let mut rows = statement.query([]).unwrap();
-        let mut sums = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
-            let mut bytes = table.as_bytes().to_vec();
-            for column in 0..width {
-                match row.get_ref(column).unwrap() {
-                    ValueRef::Integer(n) => {
-                        bytes.push(b'i');
-                        bytes.extend(n.to_le_bytes());
-                    }
-                    value => {
-                        let value = value.as_bytes().unwrap();
-                        bytes.push(b'b');
-                        bytes.extend((value.len() as u64).to_le_bytes());
-                        bytes.extend(value);
-                    }
-                }
-            }
-            let id: rusqlite::types::Value = row.get(0).unwrap();
-            sums.push((id, xxhash_rust::xxh3::xxh3_64(&bytes).cast_signed()));
-        }
-        for (id, sum) in sums {
-            let text = format!("UPDATE {table} SET checksum = ?2 WHERE {key} = ?1");
-            conn.execute(&text, rusqlite::params![id, sum]).unwrap();
-        }
-    }
 }
 
 /// Everything is denied, and the reason says so; a recall is refused, and nobody without the key makes it good.
@@ -120,7 +84,7 @@ fn a_table_edited_by_hand_denies() {
         let place = Place::new();
         let (store, key) = ruled(&place, Options::new(2));
         by_hand(&place, edit);
-        refresh_checksums(&place);
+        refresh_checksums(&place.store());
         assert_closed(&store, edit);
         assert!(store.directives(None).is_err() && !store.verify().unwrap().is_ok(), "{edit}");
         let more = Directive::parse(r#"AVOID "more" because "x" when tool is "q""#).unwrap();
@@ -264,7 +228,7 @@ fn an_expired_override_lifts_nothing() {
     assert_eq!(store.check(&rm()).unwrap().answer, Answer::Deny);
     assert!(store.directives(None).unwrap().iter().all(|record| record.lifted_until.is_none()));
     by_hand(&place, "UPDATE overrides SET until = until + 3600000000");
-    refresh_checksums(&place);
+    refresh_checksums(&place.store());
     assert_closed(&store, "an override made longer");
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::store::backup::open_new;
+use crate::store::directives;
 use crate::store::export::{self, Head, Import, bad, within};
 use crate::vector::Metric;
 
@@ -119,6 +120,14 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
         },
     )?;
     import.finish(last)?;
+    if !crate::sabotage::on("imports_bring_rules") {
+        let refused = |why| bad(last, format!("its rules cannot be trusted: {why}"));
+        directives::check_brought(&conn).map_err(|error| match error {
+            Error::Corrupt { what } => refused(what),
+            Error::Unauthorised { why } => refused(why),
+            other => within(last, other),
+        })?;
+    }
     match inspect::first_fault(&conn).map_err(|error| within(last, error))? {
         Some(fault) => Err(bad(last, format!("the rows do not fit together: {fault}"))),
         None => {

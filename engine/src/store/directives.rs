@@ -123,6 +123,17 @@ pub(crate) fn load(conn: &Connection, trust: &Trust, verified: &mut Verified) ->
     Ok(Signed { authorities, generation: head.generation, at: head.at, directives, overrides })
 }
 
+/// Checks rules that came from elsewhere: that they are signed, and those that the audit tells of.
+pub(crate) fn check_brought(conn: &Connection) -> Result<()> {
+    let id: Option<Vec<u8>> = super::identity::meta(conn, "store_id")?;
+    let store_id = id.and_then(|id| id.try_into().ok());
+    let store_id = store_id.ok_or_else(|| Error::corrupt("table meta lacks store_id"))?;
+    // Whoever opens the store may pin a key; what a control file remembers is of another directory.
+    let trust = Trust { store_id, pinned: None, least: 0 };
+    load(conn, &trust, &mut Verified::new())?;
+    heads::check_told(conn, &trust)
+}
+
 /// A row at fault: how it can be deleted.
 pub(crate) enum Place {
     /// The bytes of its id.

@@ -194,6 +194,44 @@ pub(crate) fn check_none(conn: &Connection, trust: &Trust) -> Result<()> {
     Ok(())
 }
 
+/// Refuses rules of another time, or of other authorities, than the audit tells of: each change of them is an entry,
+/// made at the time of the head. For rules that come from elsewhere, where no control file remembers the last.
+pub(crate) fn check_told(conn: &Connection, trust: &Trust) -> Result<()> {
+    let (_, head) = load(conn, trust)?;
+    let texts = |text: &str| -> Result<Vec<Option<String>>> {
+        let mut statement = conn.prepare(text).map_err(sql)?;
+        let rows = statement.query_map([], |r| r.get(0)).map_err(sql)?;
+        rows.map(|row| row.map_err(sql)).collect()
+    };
+    let told = texts(
+        "SELECT iif(json_valid(detail), CAST(detail ->> '$.key' AS TEXT), NULL) FROM audit
+         WHERE op IN ('authority_created', 'authority_added', 'authority_rotated', 'authority_revoked',
+           'authority_recovered') ORDER BY id",
+    )?;
+    let mut statement = conn.prepare("SELECT key FROM authorities ORDER BY id").map_err(sql)?;
+    let keys = statement.query_map([], |r| r.get::<_, Vec<u8>>(0)).map_err(sql)?;
+    let keys: Vec<Option<String>> = keys
+        .map(|key| key.map(|key| PublicKey::from_bytes(&key).map(|key| key.to_string())).map_err(sql))
+        .collect::<Result<_>>()?;
+    if told != keys {
+        return Err(Error::corrupt("the authorities are not those that the audit tells of"));
+    }
+    let last: Option<Timestamp> = conn
+        .query_row(
+            "SELECT at FROM audit WHERE op IN ('authority_created', 'authority_added', 'authority_rotated',
+               'authority_revoked', 'authority_recovered', 'directive_added', 'directive_removed',
+               'directive_overridden', 'rules_repaired') ORDER BY id DESC LIMIT 1",
+            [],
+            |r| r.get(0),
+        )
+        .optional()
+        .map_err(sql)?;
+    if last != head.map(|head| head.at) {
+        return Err(Error::corrupt("the rules are not those of the last change that the audit tells of"));
+    }
+    Ok(())
+}
+
 /// Signs what the tables hold now, in the transaction that changed them, and makes the change known. The
 /// caller has looked at the rows before it changed them ([`Head::check_rows`]): what is signed is good.
 /// Returns the new generation, for [`Db::note_rules`](super::Db::note_rules) once it is committed.
