@@ -2,10 +2,12 @@
 
 mod audit;
 mod demo;
+mod embedder;
 mod halt;
 mod info;
 mod keep;
 mod key;
+mod reembed;
 mod review;
 mod rules;
 mod text;
@@ -35,6 +37,7 @@ enum Command {
     Compact(keep::Compact),
     Export(keep::Export),
     Import(keep::Import),
+    Reembed(reembed::Args),
     Rules(rules::Args),
     Check(rules::CheckArgs),
     Halt(halt::HaltArgs),
@@ -49,6 +52,7 @@ const AFTER_HELP: &str = "Examples:
   wisen verify wisen-demo/store   whether it is whole
   wisen backup wisen-demo/store monday.backup
                                   a copy in one file
+  wisen reembed --help            the same store with another embedding model
   wisen rules list STORE          its directives
   wisen check STORE --tool git    whether a tool may be called
   wisen halt STORE --reason WHY   stop every process that uses a store
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Compact(args) => keep::compact(&args).map(|()| ExitCode::SUCCESS),
         Command::Export(args) => keep::export(&args).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => keep::import(&args).map(|()| ExitCode::SUCCESS),
+        Command::Reembed(args) => reembed::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Rules(args) => rules::run(&args),
         Command::Check(args) => return rules::check(&args),
         Command::Halt(args) => halt::halt(&args).map(|()| ExitCode::SUCCESS),
