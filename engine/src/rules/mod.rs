@@ -12,7 +12,7 @@
 //!   knows `*`), and floating point numbers too. All three would have to call back into us for vectors.
 //! - **A check in 10 microseconds among 1,000 rules.** All three evaluate every policy at every request;
 //!   Cedar's remedy is to slice by entity before. Here conditions are plain trees, from which
-//!   `matcher.rs` reads what must be present before a rule can match: a tool, a key, a literal.
+//!   `index.rs` reads what must be present before a rule can match: a tool, a key, a literal.
 //! - **Failing closed.** What cannot be judged (a number that is text, a vector that is not there) counts as
 //!   a match for what denies and as none for what allows. In Cedar a policy that errors is skipped, in CEL
 //!   the expression fails, in Rego it is undefined; each of them lets through what was to be denied.
@@ -26,9 +26,11 @@
 //! tree already, and about a thousand lines.
 
 mod action;
+mod compiled;
 mod condition;
 mod directive;
 mod guard;
+mod index;
 mod lint;
 mod matcher;
 mod parse;
@@ -40,9 +42,10 @@ mod verdict;
 pub use action::Action;
 pub(crate) use action::Thing;
 pub use directive::{Directive, Force, RuleScope};
+pub(crate) use index::Index;
 pub(crate) use lint::Linter;
 pub use lint::{Lint, lint_rules};
-pub(crate) use matcher::{FactValue, Index, Now, RuleBook};
+pub(crate) use matcher::{FactValue, Now, RuleBook};
 pub use parse::parse_rules;
 pub use print::print_rules;
 pub(crate) use verdict::OfMemory;

@@ -13,8 +13,9 @@
 use serde::Serialize;
 
 use super::action::{Action, Thing};
+use super::compiled::Rule;
 use super::directive::{Directive, Force};
-use super::matcher::{Now, Rule, RuleBook};
+use super::matcher::{Now, RuleBook};
 
 /// The answer to "may this be done?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -126,7 +127,7 @@ impl RuleBook {
     pub(crate) fn check(&self, action: &Action, now: Now) -> Decision {
         let thing = action.thing();
         let mut matched: Vec<(&Rule, Bearing)> = Vec::new();
-        for i in self.candidates(&thing) {
+        for i in self.index().candidates(&thing) {
             let rule = &self.index().rules[i as usize];
             if let Some(bearing) = self.bears(rule, &thing, now) {
                 matched.push((rule, bearing));
@@ -253,7 +254,8 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::matcher::{FactValue, Index};
+    use super::super::index::Index;
+    use super::super::matcher::FactValue;
     use super::*;
 
     const NOW: Now = Now { clock: 1_000, latest: 1_000 };
@@ -375,7 +377,7 @@ mod tests {
             let all: Vec<u32> = (0..book.index().rules.len() as u32)
                 .filter(|i| book.bears(&book.index().rules[*i as usize], &thing, NOW).is_some())
                 .collect();
-            let candidates = book.candidates(&thing);
+            let candidates = book.index().candidates(&thing);
             assert!(all.iter().all(|i| candidates.contains(i)), "{action:?}");
         }
     }
