@@ -122,19 +122,21 @@ pub(crate) fn walk<'a>(value: &'a Value, path: &[Step]) -> Option<&'a Value> {
 
 /// Calls `see` with every value in this one that holds no others, until it returns true.
 pub(crate) fn any_leaf(value: &Value, see: &mut dyn FnMut(&Value) -> bool) -> bool {
+    leaves(value).any(see)
+}
+
+/// The values in it that hold no others.
+pub(crate) fn leaves(value: &Value) -> impl Iterator<Item = &Value> {
     let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(items) => open.extend(items.values()),
-            leaf => {
-                if see(leaf) {
-                    return true;
-                }
+    std::iter::from_fn(move || {
+        loop {
+            match open.pop()? {
+                Value::Array(items) => open.extend(items),
+                Value::Object(items) => open.extend(items.values()),
+                leaf => return Some(leaf),
             }
         }
-    }
-    false
+    })
 }
 
 /// The text of a value that holds no others, as a regular expression sees it.

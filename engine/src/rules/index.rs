@@ -5,8 +5,14 @@
 //! a rule that needs a literal in a field is only looked at if one pass of Aho-Corasick over the texts of
 //! that field meets the literal; one that needs a value only if it is there; the rest always. So the work of
 //! a check grows with what might match, not with how many rules there are, and is linear in the action.
+//!
+//! Rules that wait for the same literal are woken together, at the first place where it is met, however often it
+//! is; of the numbers in a field only the least and the greatest wake rules. What is met at a place is at most
+//! [`MOST_NESTED`] literals. So the work is the size of the action plus the rules that it wakes, never the
+//! product of the two.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
@@ -16,7 +22,7 @@ use crate::error::{Error, Result};
 
 use super::action::Thing;
 use super::compiled::{Name, Rule};
-use super::condition::{Field, Step, any_leaf, leaf_text};
+use super::condition::{Field, Step, leaf_text, leaves};
 use super::directive::{Directive, Force};
 use super::guard::{Bound, Guard, guards, tools};
 
@@ -34,12 +40,15 @@ pub(crate) struct Index {
 /// Rules, each with what it waits for.
 type Plan = Vec<(u32, Option<Vec<Guard>>)>;
 
+/// Most literals that may end at one place of a text. Of more, each ending with the one before, those beyond are
+/// looked for by the last that is kept.
+const MOST_NESTED: usize = 16;
+
 /// What rules wait for in a field.
 #[derive(Default)]
 struct Waiting {
-    literals: Vec<String>,
-    /// The rule behind each literal.
-    literal_rules: Vec<u32>,
+    /// Literals in small letters, each with the rules that it wakes.
+    literals: BTreeMap<String, Vec<u32>>,
     /// Rules that any value wakes.
     present: Vec<u32>,
     from: Vec<(f64, u32)>,
@@ -62,8 +71,8 @@ struct Bucket {
 struct Watch {
     field: Field,
     literals: Option<AhoCorasick>,
-    /// The rule behind each literal.
-    literal_rules: Vec<u32>,
+    /// The rules behind each literal.
+    literal_rules: Vec<Vec<u32>>,
     /// Rules that any value wakes.
     present: Vec<u32>,
     /// Rules that a number from this one on wakes, and any value that is no number; by number.
@@ -160,8 +169,7 @@ impl Bucket {
                 let waiting = waiting.entry(guard.field).or_default();
                 match (literal, guard.bound) {
                     (Some(literal), _) => {
-                        waiting.literals.push(literal);
-                        waiting.literal_rules.push(rule);
+                        waiting.literals.entry(literal.to_ascii_lowercase()).or_default().push(rule);
                     }
                     (None, Some(Bound::From(number))) => waiting.from.push((number, rule)),
                     (None, Some(Bound::UpTo(number))) => waiting.up_to.push((number, rule)),
@@ -169,7 +177,7 @@ impl Bucket {
                 }
             }
         }
-        for (field, Waiting { literals, literal_rules, present, mut from, mut up_to }) in waiting {
+        for (field, Waiting { literals, present, mut from, mut up_to }) in waiting {
             let at = bucket.fields.len();
             match &field {
                 Field::Args(path) if matches!(path.first(), Some(Step::Key(_))) => {
@@ -182,6 +190,7 @@ impl Bucket {
             for bounds in [&mut from, &mut up_to] {
                 bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
             }
+            let (literals, literal_rules): (Vec<_>, Vec<_>) = unnested(literals).into_iter().unzip();
             let built = (!literals.is_empty())
                 .then(|| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&literals))
                 .transpose()
@@ -205,56 +214,87 @@ impl Bucket {
     }
 }
 
+/// The same literals, but that no more than [`MOST_NESTED`] end at one place: those beyond wake their rules where the
+/// longest of the kept ones does that they end with.
+fn unnested(literals: BTreeMap<String, Vec<u32>>) -> BTreeMap<String, Vec<u32>> {
+    let backwards = |literal: &str| literal.bytes().rev().collect::<Vec<u8>>();
+    let mut all: Vec<(Vec<u8>, String, Vec<u32>)> =
+        literals.into_iter().map(|(literal, rules)| (backwards(&literal), literal, rules)).collect();
+    // Each comes after those that it ends with.
+    all.sort_unstable();
+    let mut kept: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    // Those kept that the literal at hand ends with, each longer than the one before.
+    let mut ends: Vec<(Vec<u8>, String)> = Vec::new();
+    for (bytes, literal, rules) in all {
+        while ends.pop_if(|(end, _)| !bytes.starts_with(end)).is_some() {}
+        if ends.len() < MOST_NESTED {
+            ends.push((bytes, literal.clone()));
+            kept.insert(literal, rules);
+        } else if let Some(waiting) = ends.last().and_then(|(_, end)| kept.get_mut(end)) {
+            waiting.extend(rules);
+        }
+    }
+    kept
+}
+
 impl Watch {
-    /// Adds the rules on whose side of their bounds a number lies; all of them for what is no number.
-    fn wake_bounds(&self, number: Option<f64>, found: &mut Vec<u32>) {
-        let (from, up_to) = match number {
-            Some(number) => (
-                &self.from[..self.from.partition_point(|(bound, _)| *bound <= number)],
-                &self.up_to[self.up_to.partition_point(|(bound, _)| *bound < number)..],
-            ),
-            None => (&self.from[..], &self.up_to[..]),
-        };
-        found.extend(from.iter().chain(up_to).map(|(_, rule)| rule));
+    /// Adds the rules that one of these literals wakes, each literal once.
+    fn wake_literals<'t>(&self, texts: impl Iterator<Item = Cow<'t, str>>, found: &mut Vec<u32>) {
+        let Some(literals) = &self.literals else { return };
+        // A bit for each literal that was met; room for them only if any is.
+        let (mut met, mut left) = (Vec::new(), self.literal_rules.len());
+        for text in texts {
+            for hit in literals.find_overlapping_iter(&*text) {
+                let at = hit.pattern().as_usize();
+                if met.is_empty() {
+                    met.resize(self.literal_rules.len().div_ceil(64), 0_u64);
+                }
+                let (word, bit) = (&mut met[at / 64], 1 << (at % 64));
+                if *word & bit != 0 && !crate::sabotage::on("every_hit_wakes") {
+                    continue;
+                }
+                *word |= bit;
+                found.extend(&self.literal_rules[at]);
+                left = left.saturating_sub(1);
+                if left == 0 && !crate::sabotage::on("every_hit_wakes") {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Adds the rules on whose side of their bounds any of these values lies; what is no number lies on every one's.
+    fn wake_bounds(&self, numbers: impl Iterator<Item = Option<f64>>, found: &mut Vec<u32>) {
+        let mut span: Option<(f64, f64)> = None;
+        for number in numbers {
+            let (least, most) = number.map_or((f64::NEG_INFINITY, f64::INFINITY), |number| (number, number));
+            span = Some(span.map_or((least, most), |(a, b)| (a.min(least), b.max(most))));
+        }
+        if let Some((least, most)) = span {
+            let from = &self.from[..self.from.partition_point(|(bound, _)| *bound <= most)];
+            let up_to = &self.up_to[self.up_to.partition_point(|(bound, _)| *bound < least)..];
+            found.extend(from.iter().chain(up_to).map(|(_, rule)| rule));
+        }
     }
 
     fn wake(&self, thing: &Thing<'_>, found: &mut Vec<u32>) {
-        let mut see = |text: &str| {
-            if let Some(literals) = &self.literals {
-                for hit in literals.find_overlapping_iter(text) {
-                    found.push(self.literal_rules[hit.pattern().as_usize()]);
-                }
-            }
-        };
         let there = match &self.field {
             Field::Text => {
-                see(thing.text);
+                self.wake_literals(std::iter::once(thing.text.into()), found);
                 !thing.text.is_empty()
             }
             Field::Tag => {
-                for tag in &thing.tags {
-                    see(tag);
-                }
+                self.wake_literals(thing.tags.iter().map(|tag| (*tag).into()), found);
                 !thing.tags.is_empty()
             }
             field => match field.value(thing) {
                 None => false,
                 Some(value) => {
-                    let bounds = !self.from.is_empty() || !self.up_to.is_empty();
-                    let mut numbers = Vec::new();
-                    any_leaf(value, &mut |leaf| {
-                        if bounds {
-                            numbers.push(leaf.as_f64());
-                        }
-                        if self.literals.is_some()
-                            && let Some(text) = leaf_text(leaf)
-                        {
-                            see(&text);
-                        }
-                        false
-                    });
-                    for number in numbers {
-                        self.wake_bounds(number, found);
+                    if self.literals.is_some() {
+                        self.wake_literals(leaves(value).filter_map(leaf_text), found);
+                    }
+                    if !self.from.is_empty() || !self.up_to.is_empty() {
+                        self.wake_bounds(leaves(value).map(Value::as_f64), found);
                     }
                     true
                 }
@@ -262,6 +302,70 @@ impl Watch {
         };
         if there {
             found.extend(&self.present);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Action, parse_rules};
+    use super::*;
+
+    fn index(rules: impl Iterator<Item = String>) -> Index {
+        let text: String = rules.collect::<Vec<_>>().join("\n");
+        Index::new(parse_rules(&text).expect("parses"), &Index::default()).expect("compiles")
+    }
+
+    /// How often rules are woken, those that are woken twice counted twice.
+    fn woken(index: &Index, action: &Action) -> usize {
+        let mut found = Vec::new();
+        index.any_tool.wake(&action.thing(), &mut found);
+        found.len()
+    }
+
+    /// However often what rules wait for is met, each is woken once.
+    #[test]
+    fn a_literal_wakes_its_rules_once() {
+        let shared =
+            index((0..1000).map(|i| {
+                format!(r#"NEVER "r{i}" because "x" when text matches /delete/ and args.n is {i}"#)
+            }));
+        for hits in [1, 2, 5000] {
+            assert_eq!(woken(&shared, &Action::new("t").text("delete ".repeat(hits))), 1000, "{hits}");
+        }
+        let tags = Action::new("t").tag("delete").tag("delete");
+        assert_eq!(woken(&shared, &tags), 0);
+        let bounds = index((0..1000).map(|i| format!(r#"NEVER "r{i}" because "x" when args.n > {i}"#)));
+        let numbers = |numbers: Vec<i64>| Action::new("t").args(json!({ "n": numbers }));
+        assert_eq!(woken(&bounds, &numbers((0..2000).collect())), 1000);
+        assert_eq!(woken(&bounds, &numbers((0..100).chain(0..100).collect())), 100);
+        assert_eq!(woken(&bounds, &numbers(vec![-1])), 0);
+        assert_eq!(woken(&bounds, &numbers(vec![])), 0);
+        assert_eq!(woken(&bounds, &Action::new("t").args(json!({ "n": ["x", 3] }))), 1000);
+    }
+
+    /// At one place no more than so many literals are met, and what is longer still wakes its rules.
+    #[test]
+    fn literals_within_literals_are_few_at_each_place() {
+        let nested: BTreeMap<String, Vec<u32>> = (1..200).map(|i| ("a".repeat(i), vec![i as u32])).collect();
+        let kept = unnested(nested);
+        assert_eq!(kept.len(), MOST_NESTED);
+        assert_eq!(kept.values().map(Vec::len).sum::<usize>(), 199);
+        assert_eq!(kept[&"a".repeat(MOST_NESTED)].len(), 199 - MOST_NESTED + 1);
+        let others: BTreeMap<String, Vec<u32>> =
+            ["b", "ab", "cab", "a", "ca", "bab"].iter().map(|text| ((*text).to_owned(), vec![7])).collect();
+        assert_eq!(unnested(others.clone()), others);
+        let long = index(
+            (1..200).map(|i| format!(r#"NEVER "r{i}" because "x" when text matches /{}/"#, "a".repeat(i))),
+        );
+        for length in [1, 15, 16, 17, 100, 1000] {
+            let text = "a".repeat(length);
+            let woken = woken(&long, &Action::new("t").text(text.clone()));
+            assert!(woken >= length.min(199), "{length}: {woken}");
+            let upper = Action::new("t").text(text.to_uppercase());
+            assert_eq!(super::tests::woken(&long, &upper), woken, "{length}");
         }
     }
 }
