@@ -1,6 +1,8 @@
 //! Rules: what they say of actions and memories, how they are put in force and lifted, and by whom.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod cpu;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -396,7 +398,7 @@ fn without_a_key_rules_are_obeyed_and_not_changed() {
     assert_eq!(answer(&store, &Action::new("t")).0, Answer::Allow);
 }
 
-/// A text in which the literal that a thousand rules share stands ten thousand times costs little more than one in
+/// A text in which the literal that a thousand rules share stands two thousand times costs little more than one in
 /// which it stands once.
 #[test]
 fn a_shared_literal_is_paid_for_once() {
@@ -406,17 +408,17 @@ fn a_shared_literal_is_paid_for_once() {
         .map(|i| format!("AVOID \"r{i}\" because \"x\" when text matches /delete/ and args.n is {i}\n"))
         .collect();
     store.force_directives(&key, &parse_rules(&rules).unwrap(), "many").unwrap();
-    let (often, once) = ("delete ".repeat(10_000), format!("delete {}", "archiv ".repeat(9_999)));
+    let (often, once) = ("delete ".repeat(2000), format!("delete {}", "archiv ".repeat(1999)));
     let time = |text: &str| {
         let action = Action::new("t").text(text).args(json!({ "n": 7 }));
-        let begun = Instant::now();
+        let begun = cpu::used();
         assert_eq!(store.check(&action).unwrap().rule.as_deref(), Some("r7"));
-        begun.elapsed()
+        cpu::used() - begun
     };
     time(&often);
     let (mut many, mut one) = (Duration::MAX, Duration::MAX);
-    // Others may be using the machine: the best of several, and only if need be.
-    let holds = (0..8).any(|_| {
+    // The best of several, and only if need be: caches are cold at first, and others use them.
+    let holds = (0..4).any(|_| {
         (many, one) = (many.min(time(&often)), one.min(time(&once)));
         many < 4 * one
     });
