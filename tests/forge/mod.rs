@@ -1,6 +1,7 @@
 //! What a forger does who has read the source: nothing here is secret.
 #![allow(dead_code, reason = "not every test forges everything")]
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -63,9 +64,13 @@ pub fn lines(export: &str, conn: &Connection, tables: &[&str]) -> String {
         head["rows"][*table] = rows.len().into();
         lines.splice(at..at, rows);
     }
-    let mut text: String = [head].iter().chain(&lines).map(|line| format!("{line}\n")).collect();
+    let mut text = String::new();
+    for line in [head].iter().chain(&lines) {
+        writeln!(text, "{line}").unwrap();
+    }
     let sum = xxhash_rust::xxh3::xxh3_128(text.as_bytes());
-    text += &format!("{}\n", json!({ "rows": lines.len(), "checksum": format!("{sum:032x}") }));
+    let last = json!({ "rows": lines.len(), "checksum": format!("{sum:032x}") });
+    writeln!(text, "{last}").unwrap();
     text
 }
 
@@ -74,7 +79,7 @@ fn rows(conn: &Connection, table: &str) -> Vec<Value> {
     // These two are of one directory.
     let which = if table == "meta" { "WHERE key NOT IN ('lineage', 'flushed_seq')" } else { "" };
     let mut statement = conn.prepare(&format!("SELECT * FROM {table} {which}")).unwrap();
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).unwrap();
     let mut lines = Vec::new();
     while let Some(row) = rows.next().unwrap() {

@@ -174,7 +174,8 @@ fn as_text(args: &Args, asked: &Asked, done: &Reembedded) -> String {
     } else {
         ("wrote", args.new.display().to_string())
     });
-    rows.into_iter().map(|(name, value)| format!("{name:12} {value}\n")).collect()
+    let lines: Vec<String> = rows.into_iter().map(|(name, value)| format!("{name:12} {value}\n")).collect();
+    lines.concat()
 }
 
 fn as_json(args: &Args, asked: &Asked, done: &Reembedded) -> String {
