@@ -8,7 +8,7 @@
 //!
 //! Rules that wait for the same literal are woken together, at the first place where it is met, however often it
 //! is; of the numbers in a field only the least and the greatest wake rules. What is met at a place is at most
-//! [`MOST_NESTED`] literals. So the work is the size of the action plus the rules that it wakes, never the
+//! [`MOST_NESTED`] literals. So waking costs the size of the action plus the rules that are woken, never the
 //! product of the two.
 
 use std::borrow::Cow;
