@@ -29,7 +29,7 @@ fn audited(place: &Place) {
     store.retire(MemoryId(1), "wrong").unwrap();
     assert!(store.forget(MemoryId(2)).unwrap());
     store.retract(wisen::ReportId(1)).unwrap();
-    let token = store.register("carol").unwrap();
+    let token = store.register("carol", None).unwrap();
     store.report(&Report::on_memory(MemoryId(5), Outcome::Failure).reporter("carol").token(token)).unwrap();
     assert_eq!(store.audit_verify(None).unwrap().entries, 38);
     store.halt("a drill", wisen::HaltLevel::NoWrites).unwrap();

@@ -45,7 +45,7 @@ fn filled(place: &Place) -> Store {
     let all = fill(&store, &vectors(1, 300, 16));
     practise(&store, &vectors(2, 60, 16));
     store.remember(Memory::new("elsewhere", vec![0.5; 16]).namespace("somewhere else")).unwrap();
-    store.register("ann").unwrap();
+    store.register("ann", None).unwrap();
     store.pin(all[3]).unwrap();
     store.retire(all[4], "no use").unwrap();
     store.seal().unwrap();

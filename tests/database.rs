@@ -86,7 +86,7 @@ fn a_flipped_bit_in_a_name_is_noticed() {
     let memory = || Memory::new("x", vector()).namespace(space).kind(kind).author(who);
     let id = store.remember(memory()).unwrap();
     let elsewhere = store.remember(Memory::new("y", vector())).unwrap();
-    let token = store.register(who).unwrap();
+    let token = store.register(who, None).unwrap();
     store.close().unwrap();
     drop(store);
     let file = place.store().join("memory.db");

@@ -52,7 +52,7 @@ fn ruled(place: &Place) -> (Store, Keys) {
     clock.advance(Duration::from_secs(1));
     store.remember(Memory::new("gossip", [1.0, 0.1]).metadata(json!({ "gossip": true }))).unwrap();
     let told = store.remember(Memory::new("a recipe", [1.0, 0.2]).author("ann")).unwrap();
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", Some(&owner)).unwrap();
     store.report(&Report::on_memory(told, Outcome::Success).reporter("ann").token(token)).unwrap();
     store.report(&Report::on_memory(told, Outcome::Success)).unwrap();
     store.record_fact("tests", &json!("passed"), Duration::from_hours(24 * 30)).unwrap();

@@ -167,7 +167,7 @@ fn hits_carry_trust_source_and_age() {
     assert!(store.recall(&Query::new(V)).unwrap().hits[0].provenance.is_none(), "not asked for");
 
     // Trust follows what is found of the author.
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     let trust = |store: &Store| store.get(id).unwrap().unwrap().provenance.trust;
     let registered = trust(&store);
     for _ in 0..10 {

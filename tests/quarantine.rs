@@ -468,7 +468,7 @@ fn one_principal_is_one_witness() {
             None => report,
         })
     };
-    let (mallory, carol) = (store.register("mallory").unwrap(), store.register("carol").unwrap());
+    let (mallory, carol) = (store.register("mallory", None).unwrap(), store.register("carol", None).unwrap());
     for _ in 0..40 {
         clock.advance(std::time::Duration::from_hours(24));
         for _ in 0..5 {

@@ -90,7 +90,7 @@ fn outcomes_are_kept() {
     for i in 0..120 {
         practise(&store, &question(i % 40), true, i);
     }
-    let token = store.register("bob").unwrap();
+    let token = store.register("bob", None).unwrap();
     for i in 0..20 {
         let id = MemoryId(1 + i);
         let text = note(3 * i as usize);

@@ -39,7 +39,7 @@ fn rich(path: &Path, metric: Metric) -> Store {
                 .unwrap(),
         );
     }
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     store.set_half_life("recipe", HalfLife::Days(30.0)).unwrap();
     store.set_half_life("note", HalfLife::Auto).unwrap();
     let mut policy = Policy::default();

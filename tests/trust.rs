@@ -60,8 +60,8 @@ fn both_judge(store: &Store, other: impl Fn(Report) -> Report, truth: bool, says
 #[test]
 fn a_registered_name_needs_its_token() {
     let (store, all, _) = store();
-    let first = store.register("ann").unwrap();
-    let token = store.register("ann").unwrap();
+    let first = store.register("ann", None).unwrap();
+    let token = store.register("ann", None).unwrap();
     assert!(first != token && token.len() == 64, "{first} {token}");
     let report = || Report::on_memory(all[0], Outcome::Success).key("k");
     let bad = [
@@ -80,7 +80,7 @@ fn a_registered_name_needs_its_token() {
     assert_eq!(reply.status, ReportStatus::Credited);
     assert_eq!(principal(&store, "ann").reports, 1);
     for name in ["", &"x".repeat(256), "a\0b"] {
-        assert_eq!(store.register(name).unwrap_err().code(), ErrorCode::InvalidArgument);
+        assert_eq!(store.register(name, None).unwrap_err().code(), ErrorCode::InvalidArgument);
     }
     assert_sound(&store);
 }
@@ -90,7 +90,7 @@ fn a_registered_name_needs_its_token() {
 #[test]
 fn strangers_do_not_dilute_the_owner() {
     let (store, _, _) = store();
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     let (receipt, shown) = recall(&store, 4);
     let by = |name: &str| Report::on(receipt, Outcome::Success).used(shown[1]).reporter(name);
     assert_eq!(store.report(&by("eve")).unwrap().credited, [(shown[1], 1.0)]);
@@ -111,7 +111,7 @@ fn strangers_do_not_dilute_the_owner() {
 #[test]
 fn a_cap_scales_what_a_day_brings() {
     let (store, all, clock) = store();
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     let praise = |id, outcome| Report::on_memory(id, outcome).situation(query());
     let by_ann = |outcome| praise(all[3], outcome).reporter("ann").token(&*token);
     store.report_many(&[by_ann(Outcome::Success), by_ann(Outcome::Success)]).unwrap();
@@ -135,7 +135,7 @@ fn a_cap_scales_what_a_day_brings() {
 #[test]
 fn reliability_is_learnt_beside_the_owner() {
     let (store, all, _) = store();
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     let ann = |report: Report| report.reporter("ann").token(&*token);
     store.report(&ann(Report::on_memory(all[3], Outcome::Success).situation(query()))).unwrap();
     assert!(close(principal(&store, "ann").reliability, 0.8));
@@ -194,7 +194,7 @@ fn a_revoked_principal_counts_no_more() {
     let place = Place::new();
     let (store, other) = (place.open(Options::new(16)), place.open(Options::existing()));
     let all = fill(&store, &vectors(1, 200, 16));
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     let before = all_bits(&other);
     let report = |token: &str| {
         Report::on_memory(all[3], Outcome::Failure).situation(query()).reporter("ann").token(token)
@@ -202,12 +202,12 @@ fn a_revoked_principal_counts_no_more() {
     other.report(&report(&token)).unwrap();
     let with = all_bits(&other);
     assert_ne!(with, before);
-    assert!(store.revoke("ann").unwrap() && !store.revoke("ann").unwrap());
-    assert!(!store.revoke("nobody").unwrap());
+    assert!(store.revoke("ann", None).unwrap() && !store.revoke("ann", None).unwrap());
+    assert!(!store.revoke("nobody", None).unwrap());
     assert_eq!(all_bits(&other), before);
     assert_eq!(other.report(&report(&token)).unwrap_err().code(), ErrorCode::BadToken);
     assert_eq!(principal(&other, "ann").registered_at, None);
-    let token = store.register("ann").unwrap();
+    let token = store.register("ann", None).unwrap();
     assert_eq!(all_bits(&other), with);
     other.report(&report(&token)).unwrap();
     assert_sound(&other);
@@ -231,7 +231,7 @@ proptest! {
             .collect();
         let run = |order: &[usize], taken_back: &[usize]| {
             let (store, all, _) = store();
-            let tokens = ["ann", "bob"].map(|name| store.register(name).unwrap());
+            let tokens = ["ann", "bob"].map(|name| store.register(name, None).unwrap());
             let asked: Vec<_> = (0..8).map(|_| recall(&store, 4)).collect();
             for &i in order {
                 let (receipt, used, who, outcome) = told[i];

@@ -1423,9 +1423,10 @@ struct wisen_principal {
      */
     uint32_t struct_size;
     /**
-     * 0.
+     * 1: the table has a registration for it that is not believed, because the registrations of the store
+     * are not those that its authority signed; it counts as one that is not registered. Otherwise 0.
      */
-    uint32_t reserved;
+    uint32_t disbelieved;
     /**
      * Its name.
      */
@@ -2642,11 +2643,15 @@ wisen_status wisen_retract(struct wisen_store *store,
  * Registers a principal, whose reports then count for themselves and not among those of all unknown
  * names. Writes the token by which it proves its name (wisen_report.token), and a NUL, to `token`,
  * which has room for `capacity` bytes: WISEN_TOKEN_SIZE suffices. It is told this once: the store
- * keeps only its hash. Registering a name (1 to 255 bytes) again replaces its token. Any thread.
+ * keeps only its hash. Registering a name (1 to 255 bytes) again replaces its token. `key` as in
+ * wisen_resume(). Registrations that the authority of the store has not signed are not believed, none of
+ * them, until wisen_repair_rules() has taken them away. Any thread.
  */
 wisen_status wisen_register(struct wisen_store *store,
                             const char *name,
                             size_t name_size,
+                            const char *key,
+                            size_t key_size,
                             char *token,
                             size_t capacity,
                             struct wisen_error **error);
@@ -2654,12 +2659,14 @@ wisen_status wisen_register(struct wisen_store *store,
 /**
  * Takes a registration away: the token is void, and what was reported with it counts no more, until
  * the name is registered again. (To end a principal's reports and keep what they taught, register it
- * again and throw the token away.) `*revoked` (may be NULL) tells whether it was registered. Any
- * thread.
+ * again and throw the token away.) `key` as in wisen_resume(). `*revoked` (may be NULL) tells whether it
+ * was registered. Any thread.
  */
 wisen_status wisen_revoke(struct wisen_store *store,
                           const char *name,
                           size_t name_size,
+                          const char *key,
+                          size_t key_size,
                           bool *revoked,
                           struct wisen_error **error);
 

@@ -226,7 +226,7 @@ impl Given<'_, wisen_triggers> {
     }
 }
 
-fn secret(key: In<c_char>, size: usize) -> Result<Option<SecretKey>, Fault> {
+pub(crate) fn secret(key: In<c_char>, size: usize) -> Result<Option<SecretKey>, Fault> {
     Ok(key.text("key", size)?.map(SecretKey::parse).transpose()?)
 }
 

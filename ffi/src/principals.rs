@@ -7,6 +7,7 @@ use wisen::Principal;
 
 use crate::call::{call_on, peek};
 use crate::error::{invalid, wisen_error};
+use crate::guard::secret;
 use crate::handle::{Object, free, give};
 use crate::raw::from_c;
 use crate::status::wisen_status;
@@ -23,8 +24,9 @@ const TOKEN_SIZE: usize = 65;
 pub struct wisen_principal {
     /// Size of this structure, for growth: set by wisen_principal_init().
     pub struct_size: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1: the table has a registration for it that is not believed, because the registrations of the store
+    /// are not those that its authority signed; it counts as one that is not registered. Otherwise 0.
+    pub disbelieved: u32,
     /// Its name.
     pub name: wisen_text,
     /// When it was last registered, in microseconds since 1970-01-01 00:00 UTC; 0: it is not, and then
@@ -57,25 +59,30 @@ impl Object for wisen_principals {
 /// Registers a principal, whose reports then count for themselves and not among those of all unknown
 /// names. Writes the token by which it proves its name (wisen_report.token), and a NUL, to `token`,
 /// which has room for `capacity` bytes: WISEN_TOKEN_SIZE suffices. It is told this once: the store
-/// keeps only its hash. Registering a name (1 to 255 bytes) again replaces its token. Any thread.
+/// keeps only its hash. Registering a name (1 to 255 bytes) again replaces its token. `key` as in
+/// wisen_resume(). Registrations that the authority of the store has not signed are not believed, none of
+/// them, until wisen_repair_rules() has taken them away. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_register(
     store: *mut wisen_store,
     name: *const c_char,
     name_size: usize,
+    key: *const c_char,
+    key_size: usize,
     token: *mut c_char,
     capacity: usize,
     error: *mut *mut wisen_error,
 ) -> wisen_status {
-    from_c!(store, name, token, error);
+    from_c!(store, name, key, token, error);
     call_on(store, error, |store| {
+        let key = secret(key, key_size)?;
         let name = name.some_text("name", name_size)?;
         token.check("token")?;
         // Before the token that the principal has is void.
         if capacity < TOKEN_SIZE {
             return Err(invalid("capacity", format!("{capacity} bytes, {TOKEN_SIZE} are needed")));
         }
-        let new = store.store.register(name)?;
+        let new = store.store.register(name, key.as_ref())?;
         token.write_many(new.bytes().chain([0]).map(|byte| byte as c_char), capacity);
         Ok(())
     })
@@ -83,19 +90,23 @@ pub unsafe extern "C" fn wisen_register(
 
 /// Takes a registration away: the token is void, and what was reported with it counts no more, until
 /// the name is registered again. (To end a principal's reports and keep what they taught, register it
-/// again and throw the token away.) `*revoked` (may be NULL) tells whether it was registered. Any
-/// thread.
+/// again and throw the token away.) `key` as in wisen_resume(). `*revoked` (may be NULL) tells whether it
+/// was registered. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_revoke(
     store: *mut wisen_store,
     name: *const c_char,
     name_size: usize,
+    key: *const c_char,
+    key_size: usize,
     revoked: *mut bool,
     error: *mut *mut wisen_error,
 ) -> wisen_status {
-    from_c!(store, name, revoked, error);
+    from_c!(store, name, key, revoked, error);
     call_on(store, error, |store| {
-        revoked.write_if_wanted(store.store.revoke(name.some_text("name", name_size)?)?);
+        let key = secret(key, key_size)?;
+        let name = name.some_text("name", name_size)?;
+        revoked.write_if_wanted(store.store.revoke(name, key.as_ref())?);
         Ok(())
     })
 }
@@ -144,7 +155,7 @@ pub unsafe extern "C" fn wisen_principals_get(
         let (interval_low, interval_high) = found.interval;
         principal.fill(&wisen_principal {
             struct_size: size_of::<wisen_principal>() as u32,
-            reserved: 0,
+            disbelieved: u32::from(found.disbelieved),
             name: name.lend(),
             registered_at_us: found.registered_at.unwrap_or(0),
             reports: found.reports,

@@ -25,6 +25,13 @@ impl Principal {
         self.0.registered_at.map(|at| moment(py, at)).transpose()
     }
 
+    /// Whether the table has a registration for it that is not believed: the registrations of the store are
+    /// not those that its authority signed. It then counts as one that is not registered.
+    #[getter]
+    fn disbelieved(&self) -> bool {
+        self.0.disbelieved
+    }
+
     /// Reports made in its name, registered or not.
     #[getter]
     fn reports(&self) -> u64 {

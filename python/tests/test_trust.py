@@ -51,6 +51,24 @@ def test_reliability_is_learnt_beside_the_owner(store: wisen.Store, east: list[f
     assert store.principals()[0].registered_at is None
 
 
+def test_an_authority_alone_registers(store: wisen.Store, east: list[float]) -> None:
+    memory = store.remember("a", east)
+    before = store.register("ann")
+    key, _ = store.create_authority("ops")
+    with pytest.raises(wisen.UnauthorisedError):
+        store.register("bob")
+    with pytest.raises(wisen.UnauthorisedError):
+        store.revoke("ann")
+    with pytest.raises(wisen.InvalidArgumentError):
+        store.register("bob", key="nonsense")
+    token = store.register("bob", key=key)
+    for name, proof in (("ann", before), ("bob", token)):
+        assert store.report_memory(memory, True, reporter=name, token=proof).status == "credited"
+    assert not any(one.disbelieved for one in store.principals())
+    assert store.revoke("ann", key=key)
+    assert [one.registered_at is None for one in store.principals()] == [True, False]
+
+
 def test_names_that_are_none(store: wisen.Store) -> None:
     anything: Any = store
     for name in ("", "x" * 256, "a\0b"):

@@ -165,7 +165,7 @@ impl<'a> Scene<'a> {
         outcome: Outcome,
     ) -> Result<usize> {
         let token = match attack.by {
-            By::Registered => store.register(&format!("agent {number}"))?,
+            By::Registered => store.register(&format!("agent {number}"), None)?,
             _ => String::new(),
         };
         let mut made = 0;

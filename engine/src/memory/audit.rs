@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::key::SecretKey;
-use crate::store::audit::{self, Actor};
+use crate::store::audit;
 use crate::store::chain::Anchor;
 use crate::store::guard;
+use crate::store::heads::Part;
 use crate::store::memories::{self, LIVE};
 
 use super::core::Call;
@@ -79,28 +80,32 @@ pub struct AuditFault {
 
 impl Store {
     /// Sets what the audit keeps from now on. That it was set is an entry itself. Default:
-    /// [`AuditLevel::Everything`]. A store that has an authority takes its key and nothing else.
+    /// [`AuditLevel::Everything`]. A store that has an authority takes its key and nothing else: what it has not
+    /// signed is not believed. Durable on return.
+    ///
+    /// Fails with [`Corrupt`](crate::Error::Corrupt) if what guards the store was changed by other means
+    /// ([`Store::repair_rules`]).
     pub fn set_audit_level(&self, level: AuditLevel, key: Option<&SecretKey>) -> Result<()> {
         self.core.enter()?;
         self.core.writable()?;
-        self.core.db.write(self.core.now(), |tx| {
-            let by = halt::authorised(&self.core, tx.conn, key)?;
+        halt::decide(&self.core, key, Part::Guard, |tx, head, actor| {
+            head.map_or(Ok(()), |head| head.check_guard(tx.conn))?;
             let mut row = guard::load(tx.conn)?;
             let before = row.audit;
             row.audit = level as i64;
             guard::save(tx, &row)?;
             let detail = json!({ "before": level_of(before).as_str(), "after": level.as_str() });
-            let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
             audit::record(tx, actor, "audit_level", 0, 0, &detail).map(|_| ())
         })?;
         self.core.guard_changed();
         Ok(())
     }
 
-    /// What the audit keeps.
+    /// What the audit keeps. Fails with [`Corrupt`](crate::Error::Corrupt) if the store has an authority, and none
+    /// has signed it.
     pub fn audit_level(&self) -> Result<AuditLevel> {
         self.core.enter()?;
-        self.core.db.read(|conn| guard::load(conn).map(|row| level_of(row.audit)))
+        self.core.db.snapshot(|conn| self.core.guard_now(conn).map(|row| level_of(row.audit)))
     }
 
     /// Follows the chain of hashes over the whole audit, and holds every memory that was neither forgotten

@@ -6,7 +6,8 @@ use crate::key::{PublicKey, SecretKey};
 use crate::store::authorities::{Act, Proposal, state};
 use crate::store::heads;
 
-use super::core::{Core, check_name};
+use super::core::{Call, Core, check_name};
+use super::halt;
 use super::store::Store;
 
 /// A key that may change the rules of a store, or once might.
@@ -38,9 +39,12 @@ pub struct AuthorityKeys {
 
 /// Authorities: Ed25519 keys that sign rules. Without one, rules can be read and are obeyed, and nobody can
 /// change them. Every change of authorities is signed, chained to those before it and written to the audit
-/// table; all of them are durable on return.
+/// table; all of them are durable on return. All but the founding can be done in a halt, which keys that were
+/// stolen or lost must not make last.
 impl Store {
-    /// Makes the first authority of the store, and returns its keys: the only time they are seen.
+    /// Makes the first authority of the store, and returns its keys: the only time they are seen. It vouches for
+    /// what it finds: registrations of principals, triggers, the level of the audit, and halts that were ended
+    /// before. From then on each of these is believed only as an authority has signed it.
     ///
     /// Fails with [`Unauthorised`](crate::Error::Unauthorised) if the store has an authority, and with
     /// [`Corrupt`](crate::Error::Corrupt) if it had one that was taken away by other means.
@@ -69,7 +73,7 @@ impl Store {
     /// Puts a new key in the place of the one that signs, which is valid no more. Returns the new one: the
     /// only time it is seen.
     pub fn rotate_authority(&self, signer: &SecretKey) -> Result<SecretKey> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         let authorities = self.core.db.snapshot(|conn| heads::authorities(conn, &self.core.trust()))?;
         let name = authorities.signer(signer)?;
         let fresh = SecretKey::generate()?;
@@ -127,15 +131,29 @@ impl Store {
 }
 
 fn change(core: &Core, proposal: &Proposal<'_>) -> Result<()> {
-    core.enter()?;
-    core.writable()?;
+    let founds = proposal.act == Act::Found;
+    if founds {
+        core.enter()?;
+        core.writable()?;
+    } else {
+        core.enter_for(Call::Oversight)?;
+        core.writable_when_halted()?;
+    }
     if proposal.act != Act::Revoke {
         check_name("name", proposal.name)?;
     }
     if proposal.act == Act::Revoke || proposal.act == Act::Recover {
         check_name("reason", proposal.reason)?;
     }
-    let generation = core.db.write_durably(core.now(), |tx| state(tx, &core.trust(), proposal))?;
+    let generation = core.db.write_durably(core.now(), |tx| {
+        if founds {
+            halt::found(core, tx)?;
+        }
+        state(tx, &core.trust(), proposal)
+    })?;
     core.db.note_rules(generation);
+    if founds {
+        core.guard_changed();
+    }
     Ok(())
 }

@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
 use crate::graph::{Effort, Scratch};
-use crate::key::PublicKey;
 use crate::segment::BuildParams;
 use crate::store::authorities::Trust;
 use crate::store::{Db, Identity, Receipts};
@@ -70,8 +69,6 @@ pub(crate) struct Settings {
     pub build: BuildParams,
     pub secrets: SecretAction,
     pub hook: Option<Arc<dyn Hook>>,
-    /// The key that the authorities of the store have to begin with.
-    pub authority_key: Option<PublicKey>,
 }
 
 /// Counts since opening.
@@ -161,18 +158,9 @@ impl Core {
         self.clock.now()
     }
 
-    /// By what signatures are judged now. To be asked for before anything is read: what is read must be
-    /// at least as new.
+    /// By what signatures are judged now, see [`Db::trust`].
     pub(crate) fn trust(&self) -> Trust {
-        Trust {
-            store_id: if crate::sabotage::on("signed_for_one_life") {
-                self.identity.store_id
-            } else {
-                self.identity.first_id
-            },
-            pinned: self.settings.authority_key,
-            least: self.db.rules_generation(),
-        }
+        self.db.trust()
     }
 
     /// Refuses what a read-only handle must not do, and what a halt forbids. Every call that writes asks.

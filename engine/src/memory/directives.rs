@@ -10,9 +10,11 @@ use crate::key::{PublicKey, SecretKey};
 use crate::rules::{Action, Answer, Decision, Directive, Lint, Linter, lint_rules};
 use crate::store::audit::{self, Actor};
 use crate::store::directives::{self, Signed};
-use crate::store::{Tx, heads};
+use crate::store::heads::{self, Part};
+use crate::store::{Tx, principals as store_principals};
 
 use super::core::{Call, Core, after, check_name};
+use super::halt;
 use super::rulebook;
 use super::ruled::wrong_dimension;
 use super::store::Store;
@@ -163,21 +165,37 @@ impl Store {
     /// the rows that no authority signed, and signs what is left. Returns a sentence for each row dropped; what
     /// somebody has deleted is gone, so look at [`Store::directives`] afterwards. Also forgets times at which
     /// a clock ran ahead.
+    ///
+    /// The same for what guards the store and for registrations of principals, which are signed together: where
+    /// these are not as they were signed, triggers and the level of the audit are gone and all registrations with
+    /// them, and have to be set and made again. Can be done in a halt, and ends none.
     pub fn repair_rules(&self, signer: &SecretKey, reason: &str) -> Result<Vec<String>> {
-        self.core.enter()?;
-        self.core.writable()?;
+        self.core.enter_for(Call::Oversight)?;
+        self.core.writable_when_halted()?;
         check_name("reason", reason)?;
         let core = &self.core;
         let (generation, dropped) = core.db.write_durably(core.now(), |tx| {
             let authorities = heads::authorities_for_repair(tx.conn, &core.trust())?;
             let name = authorities.signer(signer)?;
-            let dropped = directives::sweep(tx, &authorities)?;
+            let head = heads::load(tx.conn, &core.trust()).ok().and_then(|(_, head)| head);
+            let mut dropped = directives::sweep(tx, &authorities)?;
+            dropped.extend(halt::make_good(core, tx, head.as_ref())?);
+            if head.is_none_or(|head| head.check_principals(tx.conn).is_err()) {
+                let gone = store_principals::revoke_all(tx)?;
+                dropped.extend(gone.into_iter().map(|name| {
+                    format!(
+                        "the registration of {name:?} was not as an authority signed it: register it again"
+                    )
+                }));
+            }
             let detail = json!({ "reason": reason, "dropped": dropped, "authority": name });
             audit::record(tx, Actor::Owner, "rules_repaired", 0, 0, &detail)?;
             Ok((heads::sign_above(tx, &authorities, signer, core.trust().least)?, dropped))
         })?;
         core.db.note_rules(generation);
         core.db.reset_time(core.now());
+        core.guard_changed();
+        core.doubt(false);
         core.rules.outdate();
         Ok(dropped)
     }
@@ -240,7 +258,11 @@ impl Store {
                 Ok(true) => {
                     Decision::closed("the same action again and again: the store is halted".to_owned())
                 }
-                Err(error) => Decision::closed(format!("what halts the store cannot be read: {error}")),
+                Err(error) => match rulebook::check(&self.core, action)? {
+                    // It tells more of what is wrong.
+                    denied if denied.answer == Answer::Deny => denied,
+                    _ => Decision::closed(format!("what halts the store cannot be read: {error}")),
+                },
             }
         };
         let kept = !self.core.db.is_read_only() && !crate::sabotage::on("denials_forgotten");
@@ -279,7 +301,7 @@ fn change<T>(
         let signed = directives::load(tx.conn, &core.trust(), &mut core.rules.verified.lock())?;
         let name = signed.authorities.signer(signer)?;
         let value = work(tx, &signed, &name)?;
-        Ok((heads::sign(tx, &signed.authorities, signer)?, value))
+        Ok((heads::sign(tx, &signed.authorities, signer, Part::Rules)?, value))
     })?;
     core.db.note_rules(generation);
     Ok(value)

@@ -40,7 +40,8 @@ pub(crate) fn standing(conn: &Connection, memory: i64) -> Result<Option<Standing
 pub(crate) fn counting(core: &Core, row: &StandingRow) -> Result<Weights> {
     let spends = matches!(row.state, StandingState::Active | StandingState::Probation);
     if spends && row.counts_from > 0 {
-        return core.db.read(|conn| standings::evidence_since(conn, row.memory, row.counts_from));
+        let trust = core.trust();
+        return core.db.read(|conn| standings::evidence_since(conn, &trust, row.memory, row.counts_from));
     }
     let Some((_, partition)) = namespace(core, row.namespace)? else {
         return Ok(Weights::default());
@@ -293,7 +294,7 @@ fn judge_trial(core: &Core, row: StandingRow) -> Result<()> {
             decide(tx, Actor::Engine, "probation", &row, after.clone(), json!({ "report": trial }))?;
             row = after;
         }
-        let weights = standings::evidence_since(tx.conn, row.memory, row.counts_from)?;
+        let weights = standings::evidence_since(tx.conn, &core.trust(), row.memory, row.counts_from)?;
         let Some(state) = rule.after_probation(weights.reports as u64, weights.successes, weights.failures)
         else {
             return Ok(());

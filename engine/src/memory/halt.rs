@@ -2,9 +2,20 @@
 //! maps and looks at when a call begins; either one halts. The word needs no room on the disk and no lock, and
 //! only ever gains bits but by a resumption: whoever halts never waits for anybody, and never weakens the halt
 //! of another.
+//!
+//! Anybody may halt; in a store that has an authority, only its key ends a halt and changes what guards the store.
+//! The head of the rules (`store/heads.rs`) covers the settings in the row, how many halts there had been at the
+//! last resumption (or when the first authority was founded), and the last entry of the audit then. So a row
+//! without a halt is believed if it counts no further one and the audit tells of none after that entry. A state
+//! that was signed earlier cannot be put back: the generation of the head only rises, and the control file keeps
+//! the highest one seen.
+//!
+//! What is not believed denies: a handle that meets it when it is opened halts the store (`deny_all`) if the row
+//! is at fault, and if the head itself is, it lets nothing be written and recalled through it, and every check
+//! denies, until the authority has repaired the rules.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -12,14 +23,17 @@ use serde_json::json;
 
 use crate::clock::{Timestamp, utc};
 use crate::error::{Error, Result};
-use crate::key::{Message, PublicKey, SecretKey};
+use crate::key::{Message, SecretKey};
+use crate::store::Tx;
 use crate::store::audit::{self, Actor};
+use crate::store::authorities::{Authorities, Trust};
 use crate::store::chain::hex;
 use crate::store::guard::{self, GuardRow};
-use crate::store::heads;
+use crate::store::heads::{self, Head, Part};
 
 use super::core::{Call, Core, check_text};
 use super::store::Store;
+use super::triggers::Triggers;
 
 /// The bits of a halt in its word. The next 8 count how often one was set, the next 16 how often the row was
 /// changed otherwise, and the upper half has the time of the first halt, in seconds since 1970.
@@ -101,9 +115,23 @@ pub struct Halt {
 }
 
 impl Core {
-    /// The level of the halt in force.
+    /// The level of the halt in force: the store's, and what this handle holds back by itself.
     pub(crate) fn halted(&self) -> Option<HaltLevel> {
-        HaltLevel::of(self.db.halt_word().load(Acquire) & BITS)
+        let own = self.watch.doubt.load(Acquire);
+        HaltLevel::of((self.db.halt_word().load(Acquire) | own) & BITS)
+    }
+
+    /// The halt word as it is now.
+    pub(super) fn halt_word(&self) -> u64 {
+        self.db.halt_word().load(Acquire)
+    }
+
+    /// Notes whether what guards the store can be believed: while it cannot, this handle neither writes nor recalls.
+    pub(crate) fn doubt(&self, doubted: bool) {
+        let level = if doubted { HaltLevel::NoMemory as u64 } else { 0 };
+        if self.watch.doubt.load(Acquire) != level {
+            self.watch.doubt.store(level, Release);
+        }
     }
 
     /// Whether the halt in force forbids a call: one load where there is none.
@@ -113,7 +141,20 @@ impl Core {
 
     /// Refuses a call that the halt in force forbids.
     pub(crate) fn obey(&self, call: Call) -> Result<()> {
-        if self.forbids(call) { Err(self.halted_error()) } else { Ok(()) }
+        if self.forbids(call) { self.look_again(call) } else { Ok(()) }
+    }
+
+    /// Refuses a call; what this handle holds back by itself only if it still cannot be believed.
+    #[cold]
+    fn look_again(&self, call: Call) -> Result<()> {
+        let (trust, word) = (self.trust(), self.halt_word());
+        if HaltLevel::of(word & BITS).is_none_or(|level| !level.forbids(call)) {
+            self.db.snapshot(|conn| look(self, conn, &trust, word))?;
+            if !self.forbids(call) {
+                return Ok(());
+            }
+        }
+        Err(self.halted_error())
     }
 
     #[cold]
@@ -124,7 +165,7 @@ impl Core {
         Error::Halted { level: level.as_str(), since: utc(since), by, reason }
     }
 
-    /// The guard row, read again only when the word says that it changed.
+    /// The guard row, as far as an authority has signed it; read again only when the word says that it changed.
     pub(crate) fn guard(&self, conn: &Connection) -> Result<Arc<GuardRow>> {
         // Loaded before the row is read: what changes in between is read again next time.
         let word = self.db.halt_word().load(Acquire);
@@ -132,10 +173,19 @@ impl Core {
         match &*known {
             Some((at, row)) if *at == word => Ok(row.clone()),
             _ => {
-                let row = Arc::new(guard::load(conn)?);
+                let row = Arc::new(signed(self, conn)?);
                 *known = Some((word, row.clone()));
                 Ok(row)
             }
+        }
+    }
+
+    /// As [`Core::guard`], looking at the row in any case.
+    pub(crate) fn guard_now(&self, conn: &Connection) -> Result<Arc<GuardRow>> {
+        let row = guard::load(conn)?;
+        match &*self.watch.guard.lock() {
+            Some((_, known)) if **known == row => Ok(known.clone()),
+            _ => signed(self, conn).map(Arc::new),
         }
     }
 
@@ -162,17 +212,26 @@ impl Core {
 /// The halt in force, with what the database knows of it.
 pub(crate) fn describe(core: &Core) -> Option<Halt> {
     let word = core.db.halt_word().load(Acquire);
-    let level = HaltLevel::of(word & BITS)?;
-    // The same that `settle` asks when the store is opened: what cannot be read is why.
-    let row = core.db.read(|conn| guard::was_halted(conn).and_then(|_| guard::load(conn)));
-    let since = ((word >> SINCE) as i64).saturating_mul(1_000_000);
+    let level = core.halted()?;
+    // The same that `settle` asks when the store is opened: what cannot be read or believed is why.
+    let trust = core.trust();
+    let row = core.db.snapshot(|conn| {
+        let row = guard::load(conn)?;
+        let (_, head) = heads::load(conn, &trust)?;
+        Ok((doubts(conn, head.as_ref(), &row)?, row))
+    });
+    let since = match (word >> SINCE) as i64 {
+        0 => core.now(),
+        seconds => seconds.saturating_mul(1_000_000),
+    };
     let (by, reason) = match row {
-        Ok(row) if row.level != 0 => {
+        Ok((None, row)) if row.level != 0 => {
             // The word may have gained a bit that the row could not.
             let recorded = HaltLevel::of(row.level.cast_unsigned()) == Some(level);
             return Some(Halt { level, since: row.since, by: row.by, reason: row.reason, recorded });
         }
-        Ok(_) => ("unknown", "the control file says so, the database does not".to_owned()),
+        Ok((None, _)) => ("unknown", "the control file says so, the database does not".to_owned()),
+        Ok((Some(doubt), _)) => ("unknown", doubt),
         Err(error) => ("unknown", error.to_string()),
     };
     Some(Halt { level, since, by: by.to_owned(), reason, recorded: false })
@@ -218,24 +277,36 @@ pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel
 }
 
 /// Brings word and row together when a store is opened: either one halts. So does a row that cannot be read,
-/// one that was resumed by nobody who may, and one that the audit contradicts.
+/// one that no authority has signed, and one that the audit contradicts.
 pub(crate) fn settle(core: &Core) -> Result<()> {
-    let now = core.now();
+    let (now, trust) = (core.now(), core.trust());
     let found = core.db.snapshot(|conn| {
         let row = guard::load(conn)?;
-        let forged = !may_stand(core, conn, &row)?;
-        Ok((row, forged))
+        let doubt = match heads::load(conn, &trust) {
+            Ok((_, head)) => doubts(conn, head.as_ref(), &row)?.is_some(),
+            Err(Error::Corrupt { .. }) => {
+                core.doubt(true);
+                row.level == 0 && row.halts > 0
+            }
+            // Only this caller knows of another authority.
+            Err(Error::Unauthorised { .. }) => {
+                core.doubt(true);
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((row, doubt))
     });
     let (row, forged) = match found {
         Ok(found) => found,
-        Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => {
+        Err(Error::Corrupt { .. }) => {
             // Whether it is halted cannot be known any more.
             core.set_word(HaltLevel::DenyAll, now);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    let word = core.halted();
+    let word = HaltLevel::of(core.db.halt_word().load(Acquire) & BITS);
     let level = if forged { Some(HaltLevel::DenyAll) } else { HaltLevel::of(row.level.cast_unsigned()) };
     if let Some(level) = level
         && !crate::sabotage::on("rows_do_not_halt")
@@ -255,27 +326,103 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// Whether a row without a halt is to be believed: the audit knows of no halt after the last resumption, and
-/// that one was signed if there was an authority then.
-fn may_stand(core: &Core, conn: &Connection, row: &GuardRow) -> Result<bool> {
-    if row.level != 0 || crate::sabotage::on("resumptions_unchecked") {
-        return Ok(true);
+/// Why a guard row is not to be believed, if so, under a head that is: its settings are not those that were
+/// signed, or it says that the store is not halted, and it or the audit knows of a halt that nobody ended who may.
+pub(super) fn doubts(conn: &Connection, head: Option<&Head>, row: &GuardRow) -> Result<Option<String>> {
+    if crate::sabotage::on("resumptions_unchecked") {
+        return Ok(None);
     }
-    if guard::was_halted(conn)? {
-        return Ok(false);
+    match head.map_or(Ok(()), |head| head.check_guard(conn)) {
+        Ok(()) => {}
+        Err(Error::Corrupt { what }) => return Ok(Some(what)),
+        Err(error) => return Err(error),
     }
-    if row.halts == 0 {
-        return Ok(true);
+    if row.level != 0 {
+        return Ok(None);
     }
-    let chain = heads::authorities(conn, &core.trust())?;
-    let founded = chain.rows().first().map(|first| first.added_at);
-    if founded.is_none_or(|founded| founded > row.resumed_at) {
-        return Ok(true);
+    let unended = match head {
+        Some(_) => row.halts != row.cleared || guard::halted_after(conn, row.settled)?,
+        None => guard::was_halted(conn)?,
+    };
+    Ok(unended.then(|| "the store was halted, and nobody who may has resumed it".to_owned()))
+}
+
+/// Looks at the guard when the rules are read again. Fails if it is not to be believed, and has this handle hold
+/// back; otherwise returns whether the row says that the store is halted. Then the control file has to say so too:
+/// it is made to if it was `word` before anything was read and still is, so that nobody has resumed meanwhile.
+pub(super) fn look(core: &Core, conn: &Connection, trust: &Trust, word: u64) -> Result<bool> {
+    let found = heads::load(conn, trust).and_then(|(_, head)| {
+        let row = guard::load(conn)?;
+        match doubts(conn, head.as_ref(), &row)? {
+            Some(doubt) => Err(Error::corrupt(doubt)),
+            None => Ok(row),
+        }
+    });
+    core.doubt(matches!(found, Err(Error::Corrupt { .. } | Error::Unauthorised { .. })));
+    let row = found?;
+    if row.level != 0 && word & BITS == 0 && !crate::sabotage::on("halts_stay_out") {
+        let since = (row.since / 1_000_000).cast_unsigned() << SINCE;
+        let halted = (word & (HALTS | EDITS)) | (row.level.cast_unsigned() & BITS) | since;
+        let _ = core.db.halt_word().compare_exchange(word, halted, AcqRel, Acquire);
     }
-    let message = message(core, row);
-    let signed =
-        row.signed.as_ref().and_then(|(key, signature)| Some((PublicKey::from_bytes(key)?, signature)));
-    Ok(signed.is_some_and(|(key, signature)| chain.known(&key) && key.verifies(&message, signature)))
+    Ok(row.level != 0)
+}
+
+/// The guard row with the settings that an authority has signed. Whether it is halted is for others to say.
+fn signed(core: &Core, conn: &Connection) -> Result<GuardRow> {
+    let row = guard::load(conn)?;
+    if let (_, Some(head)) = heads::load(conn, &core.trust())? {
+        head.check_guard(conn)?;
+    }
+    Ok(row)
+}
+
+/// One sentence if the guard is at fault; what is wrong with the head, or the row, is told elsewhere.
+pub(crate) fn verify(core: &Core, conn: &Connection) -> Result<Vec<String>> {
+    let found = guard::load(conn).and_then(|row| {
+        let (_, head) = heads::load(conn, &core.trust())?;
+        match doubts(conn, head.as_ref(), &row)? {
+            Some(doubt) => Ok(vec![doubt]),
+            None => Triggers::of(&row).map(|_| Vec::new()),
+        }
+    });
+    match found {
+        Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => Ok(Vec::new()),
+        found => found,
+    }
+}
+
+/// Readies the guard for the first authority, which vouches for it as it is: the settings, and the halts that were
+/// ended before.
+pub(super) fn found(core: &Core, tx: &mut Tx<'_>) -> Result<()> {
+    let mut row = guard::load(tx.conn)?;
+    let halted = row.level != 0 || core.db.halt_word().load(Acquire) & BITS != 0;
+    row.cleared = if halted || crate::sabotage::on("founding_forgets") { -1 } else { row.halts };
+    row.settled = audit::anchor(tx.conn)?.count;
+    guard::save(tx, &row)
+}
+
+/// Makes a guard good again that is not as it was signed: its settings are gone, a halt in force stays. Returns a
+/// sentence if there was something to do.
+pub(super) fn make_good(core: &Core, tx: &mut Tx<'_>, head: Option<&Head>) -> Result<Option<String>> {
+    let word = core.db.halt_word().load(Acquire);
+    let (mut row, sound) = match guard::load(tx.conn) {
+        Ok(row) => (row, head.is_some_and(|head| head.check_guard(tx.conn).is_ok())),
+        Err(Error::Corrupt { .. }) => (GuardRow::default(), false),
+        Err(error) => return Err(error),
+    };
+    if sound {
+        return Ok(None);
+    }
+    (row.audit, row.triggers) = (0, String::new());
+    row.level |= (word & BITS).cast_signed();
+    row.cleared = if row.level == 0 { row.halts } else { -1 };
+    row.settled = audit::anchor(tx.conn)?.count;
+    guard::save(tx, &row)?;
+    Ok(Some(
+        "what guards the store was not as an authority signed it: triggers and the level of the audit have to be set again"
+            .to_owned(),
+    ))
 }
 
 impl Store {
@@ -297,7 +444,8 @@ impl Store {
 
     /// Ends the halt in force, all of it. Returns whether there was one. A store that has an authority takes the
     /// signature of one ([`SecretKey`]) and nothing else; in a store without, anybody may resume, as anybody may
-    /// write.
+    /// write. If triggers or the level of the audit are not what an authority signed, they are gone afterwards,
+    /// and have to be set again.
     ///
     /// Fails with [`Unauthorised`](crate::Error::Unauthorised) if an authority is needed and the key is none
     /// that is valid now, with [`Halted`](crate::Error::Halted) if somebody halted the store meanwhile, and with
@@ -319,8 +467,8 @@ fn check_reason(reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// What an authority signs to end the halt that the row describes: which one by its number and time, so that
-/// the signature serves once.
+/// What an authority signs, for the audit, to end the halt that the row describes: which one by its number and
+/// time.
 fn message(core: &Core, row: &GuardRow) -> Message {
     Message::new("resume", &core.identity.first_id)
         .int(row.halts)
@@ -330,8 +478,7 @@ fn message(core: &Core, row: &GuardRow) -> Message {
 }
 
 /// Who may decide for the store: an authority if it has any (its name), otherwise everybody.
-pub(crate) fn authorised(core: &Core, conn: &Connection, key: Option<&SecretKey>) -> Result<Option<String>> {
-    let chain = heads::authorities(conn, &core.trust())?;
+pub(crate) fn authorised(chain: &Authorities, key: Option<&SecretKey>) -> Result<Option<String>> {
     match key {
         _ if crate::sabotage::on("anybody_resumes") => Ok(None),
         Some(key) => chain.signer(key).map(Some),
@@ -342,6 +489,36 @@ pub(crate) fn authorised(core: &Core, conn: &Connection, key: Option<&SecretKey>
     }
 }
 
+/// A decision that the authority of a store takes, or anybody where there is none: done in one transaction, signed
+/// in it, and durable where it is. `work` is told who decides.
+pub(crate) fn decide<T>(
+    core: &Core,
+    key: Option<&SecretKey>,
+    part: Part,
+    work: impl FnOnce(&mut Tx<'_>, Option<&Head>, Actor<'_>) -> Result<T>,
+) -> Result<T> {
+    // Read before the transaction is, so that what it reads is at least as new.
+    let trust = core.trust();
+    let decided = |tx: &mut Tx<'_>| {
+        let (chain, head) = heads::load(tx.conn, &trust)?;
+        let by = authorised(&chain, key)?;
+        let value = work(tx, head.as_ref(), by.as_deref().map_or(Actor::Owner, Actor::Authority))?;
+        let key = key.filter(|_| by.is_some());
+        let generation = key.map(|key| heads::sign(tx, &chain, key, part)).transpose()?;
+        Ok((value, generation))
+    };
+    // A generation that the control file knows must not be lost.
+    let (value, generation) = if key.is_some() || part == Part::Guard {
+        core.db.write_durably(core.now(), decided)
+    } else {
+        core.db.write(core.now(), decided)
+    }?;
+    if let Some(generation) = generation {
+        core.db.note_rules(generation);
+    }
+    Ok(value)
+}
+
 /// Ends the halt in force.
 fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
     core.writable_when_halted()?;
@@ -349,30 +526,34 @@ fn resume(core: &Core, reason: &str, key: Option<&SecretKey>) -> Result<bool> {
         return Ok(false);
     }
     let word = core.db.halt_word();
-    let seen = core.db.write_durably(core.now(), |tx| {
-        let by = authorised(core, tx.conn, key)?;
-        let mut row = match guard::load(tx.conn) {
-            Err(Error::Corrupt { .. }) => Ok(GuardRow::default()),
-            other => other,
-        }?;
+    let seen = decide(core, key, Part::Guard, |tx, head, actor| {
+        let (mut row, sound) = match guard::load(tx.conn) {
+            Err(Error::Corrupt { .. }) => (GuardRow::default(), false),
+            row => (row?, head.is_none_or(|head| head.check_guard(tx.conn).is_ok())),
+        };
         let seen = word.load(Acquire);
-        let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
         let level = HaltLevel::of(seen & BITS).map_or("none", HaltLevel::as_str);
+        if !sound {
+            // Nobody vouches for them.
+            (row.audit, row.triggers) = (0, String::new());
+        }
         (row.level, row.resumed_at, row.halts) = (0, tx.now, row.halts.max(1));
         (row.by, row.reason) = (actor.to_string(), reason.to_owned());
-        row.signed = key
-            .filter(|_| by.is_some())
-            .map(|key| (key.public().as_bytes().to_vec(), key.sign(&message(core, &row)).to_vec()));
-        guard::save(tx, &row)?;
         guard::forget_spending(tx, None)?;
         let mut detail = json!({ "level": level, "since": row.since, "reason": reason });
-        if let Some((key, signature)) = &row.signed {
-            detail["key"] = hex(key).into();
-            detail["signature"] = hex(signature).into();
+        if !sound {
+            detail["settings_lost"] = true.into();
         }
-        audit::record(tx, actor, "resume", 0, 0, &detail)?;
+        if let (Some(key), Actor::Authority(_)) = (key, actor) {
+            detail["key"] = hex(key.public().as_bytes()).into();
+            detail["signature"] = hex(&key.sign(&message(core, &row))).into();
+        }
+        let entry = audit::record(tx, actor, "resume", 0, 0, &detail)?;
+        (row.cleared, row.settled) = (row.halts, entry);
+        guard::save(tx, &row)?;
         Ok(seen)
     })?;
+    core.doubt(false);
     // Whoever halted it meanwhile has counted up, and their halt stays.
     let clear = |now: u64| {
         let edits = now.wrapping_add(1 << 16) & EDITS;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::{Credit, Group, Sums, Weights, day, decay};
+use crate::store::authorities::Trust;
 use crate::store::cells::CellRow;
 use crate::store::lots::Lot;
 use crate::store::{half_lives, principals};
@@ -33,8 +34,8 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    pub(super) fn load(conn: &Connection) -> Result<Self> {
-        Ok(Self { trust: principals::weights(conn)?, half_lives: half_lives::in_force(conn)? })
+    pub(super) fn load(conn: &Connection, trust: &Trust) -> Result<Self> {
+        Ok(Self { trust: principals::weights(conn, trust)?, half_lives: half_lives::in_force(conn)? })
     }
 
     fn trust(&self, group: Group) -> f64 {

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::outcome::Calibration;
 use crate::segment::{self, SpaceKind};
+use crate::store::authorities::Trust;
 use crate::store::changes;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
@@ -23,16 +24,16 @@ use super::origin::provenance;
 use super::output::{AuditEntry, Namespace, Record, Stats, Verification};
 use super::points::{Loaded, experience_metric};
 use super::recall::parse_metadata;
-use super::{seal, triggers};
+use super::{halt, seal};
 
 /// Dangling references that are named one by one.
 const MOST_REFERENCES: usize = 100;
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
-    let now = core.now();
+    let (now, trust) = (core.now(), core.trust());
     core.db.snapshot(|conn| match memories::load(conn, id.0.cast_signed())? {
-        Some(row) if row.status != memories::FORGOTTEN => record(conn, row, now).map(Some),
+        Some(row) if row.status != memories::FORGOTTEN => record((conn, Some(&trust)), row, now).map(Some),
         _ => Ok(None),
     })
 }
@@ -44,6 +45,7 @@ pub(crate) fn page(
     after: MemoryId,
     limit: usize,
 ) -> Result<Vec<Record>> {
+    let trust = core.trust();
     core.db.snapshot(|conn| {
         let namespace = match namespace {
             None => None,
@@ -55,16 +57,17 @@ pub(crate) fn page(
         let after = i64::try_from(after.0).unwrap_or(i64::MAX);
         let rows = memories::page(conn, namespace, after, limit)?;
         let now = core.now();
-        rows.into_iter().map(|row| record(conn, row, now)).collect()
+        rows.into_iter().map(|row| record((conn, Some(&trust)), row, now)).collect()
     })
 }
 
-fn record(conn: &Connection, row: MemoryRow, now: Timestamp) -> Result<Record> {
+/// Without `trust`, the registration of the author is taken as it is.
+fn record((conn, trust): (&Connection, Option<&Trust>), row: MemoryRow, now: Timestamp) -> Result<Record> {
     let lost = |what: &str| Error::corrupt(format!("memory {} has lost its {what}", row.id));
     let (content, metadata, _) = memories::payload(conn, row.id)?.ok_or_else(|| lost("payload"))?;
     let vector = memories::vector(conn, row.id)?.ok_or_else(|| lost("vector"))?;
     let namespace = names::namespace_by_id(conn, row.namespace)?.ok_or_else(|| lost("namespace"))?;
-    let provenance = provenance(conn, &row, now, &mut HashMap::new())?;
+    let provenance = provenance((conn, trust), &row, now, &mut HashMap::new())?;
     Ok(Record {
         id: MemoryId(row.id.cast_unsigned()),
         namespace: namespace.name,
@@ -207,7 +210,11 @@ pub(crate) fn verify(core: &Core) -> Result<Verification> {
     let trust = core.trust();
     core.db.snapshot(|conn| {
         verify_rows(conn, &mut rows)?;
-        for checked in [directives::check_all(conn, &trust), triggers::verify(core, conn)] {
+        for checked in [
+            directives::check_all(conn, &trust),
+            halt::verify(core, conn),
+            principals::check_signed(conn, &trust),
+        ] {
             match checked {
                 Ok(faults) => rows.faults.extend(faults),
                 Err(error) => rows.faults.push(sentence(error)),
@@ -376,7 +383,7 @@ fn verify_memories(conn: &Connection, found: &mut Verification) -> Result<()> {
         after = last.id;
         for row in rows {
             found.memories += 1;
-            if let Err(error) = record(conn, row, 0) {
+            if let Err(error) = record((conn, None), row, 0) {
                 found.faults.push(sentence(error));
             }
         }
@@ -389,7 +396,7 @@ fn verify_merged(conn: &Connection, found: &mut Verification) -> Result<()> {
     found.faults.extend(faults);
     for row in merged {
         found.memories += 1;
-        if let Err(error) = record(conn, row, 0) {
+        if let Err(error) = record((conn, None), row, 0) {
             found.faults.push(sentence(error));
         }
     }

@@ -62,6 +62,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         read_only: options.read_only,
         busy,
         now: options.clock.now(),
+        pinned: options.authority_key,
     };
     let (db, identity) = Db::open(&wanted)?;
     let metric = agree(path, options, &identity)?;
@@ -74,7 +75,6 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         secrets: options.secrets,
         hook: options.hook.clone(),
         build: BuildParams { graph_from: options.scan_below, ..BuildParams::default() },
-        authority_key: options.authority_key,
     };
     let clock = options.clock.clone();
     let path = path.to_owned();

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId};
+use crate::store::authorities::Trust;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::origins::{self, OriginRow};
 use crate::store::{Tx, names, principals};
@@ -183,7 +184,7 @@ fn tags_text(tags: &[String]) -> Result<String> {
 
 /// The provenance of a memory. `trusts` has what was found out of authors.
 pub(crate) fn provenance(
-    conn: &Connection,
+    (conn, trust): (&Connection, Option<&Trust>),
     row: &MemoryRow,
     now: Timestamp,
     trusts: &mut HashMap<i64, f64>,
@@ -192,7 +193,7 @@ pub(crate) fn provenance(
         None => 1.0,
         Some(author) => match trusts.get(&author) {
             Some(trust) => *trust,
-            None => *trusts.entry(author).or_insert(principals::reliability(conn, author)?),
+            None => *trusts.entry(author).or_insert(principals::reliability(conn, trust, author)?),
         },
     };
     let origin = origins::load(conn, row.id)?;
@@ -214,11 +215,11 @@ pub(crate) fn provenance(
 
 /// Tells hits where they come from.
 pub(crate) fn load(core: &Core, hits: &mut [Hit], now: Timestamp) -> Result<()> {
-    let mut trusts = HashMap::new();
+    let (mut trusts, trust) = (HashMap::new(), core.trust());
     core.db.snapshot(|conn| {
         for hit in hits {
             if let Some(row) = memories::load(conn, hit.id.0.cast_signed())? {
-                hit.provenance = Some(provenance(conn, &row, now, &mut trusts)?);
+                hit.provenance = Some(provenance((conn, Some(&trust)), &row, now, &mut trusts)?);
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::Weights;
+use crate::store::authorities::Trust;
 use crate::store::calibrators::Fitted;
 use crate::store::changes::Change;
 use crate::store::{Condition, Db};
@@ -35,13 +36,13 @@ impl Partition {
     /// Loads a namespace as it stands in `conn` after change `seq`. Points of changes that the
     /// segments do not cover are read into memory.
     pub(crate) fn load(
-        conn: &Connection,
+        (conn, trust): (&Connection, &Trust),
         id: i64,
         metric: Metric,
         seq: i64,
         segments: &[Arc<Loaded>],
     ) -> Result<Self> {
-        let state = State::load(conn, id, metric, seq, segments)?;
+        let state = State::load((conn, trust), id, metric, seq, segments)?;
         Ok(Self { id, metric, state: RwLock::new(state) })
     }
 
@@ -140,8 +141,8 @@ impl Partition {
     }
 
     /// Goes over to the trust and half-lives that are in force.
-    pub(crate) fn rescale(&self, conn: &Connection) -> Result<()> {
-        let scales = Scales::load(conn)?;
+    pub(crate) fn rescale(&self, conn: &Connection, trust: &Trust) -> Result<()> {
+        let scales = Scales::load(conn, trust)?;
         let mut state = waits::write(&self.state);
         if state.holdings.rescale(scales) {
             state.load_cell_sample(conn, self.metric)?;

@@ -5,10 +5,13 @@ use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::store::audit::{self, Actor};
+use crate::key::SecretKey;
+use crate::store::audit;
+use crate::store::heads::Part;
 use crate::store::principals;
 
 use super::core::{Core, check_name};
+use super::halt;
 
 /// Somebody other than the owner who reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +22,9 @@ pub struct Principal {
     /// When it was last registered; `None` if it is not, and then shares the standing of all names that
     /// are not.
     pub registered_at: Option<Timestamp>,
+    /// Whether the table has a registration for it that is not believed: the registrations of the store are
+    /// not those that its authority signed. It then counts as one that is not registered.
+    pub disbelieved: bool,
     /// Reports made in its name, registered or not.
     pub reports: u64,
     /// Mean of the posterior of its agreement with the owner, in `0..=1`. At 0.5 or below, its word
@@ -31,22 +37,24 @@ pub struct Principal {
 }
 
 /// Registers a principal, or gives it another token.
-pub(crate) fn register(core: &Core, name: &str) -> Result<String> {
+pub(crate) fn register(core: &Core, name: &str, key: Option<&SecretKey>) -> Result<String> {
     core.writable()?;
     check_name("name", name)?;
-    core.db.write(core.now(), |tx| {
-        audit::record(tx, Actor::Owner, "register", 0, 0, &json!({ "name": name }))?;
+    halt::decide(core, key, Part::Principals, |tx, head, actor| {
+        head.map_or(Ok(()), |head| head.check_principals(tx.conn))?;
+        audit::record(tx, actor, "register", 0, 0, &json!({ "name": name }))?;
         principals::register(tx, name)
     })
 }
 
 /// Takes a registration away.
-pub(crate) fn revoke(core: &Core, name: &str) -> Result<bool> {
+pub(crate) fn revoke(core: &Core, name: &str, key: Option<&SecretKey>) -> Result<bool> {
     core.writable()?;
-    core.db.write(core.now(), |tx| {
+    halt::decide(core, key, Part::Principals, |tx, head, actor| {
+        head.map_or(Ok(()), |head| head.check_principals(tx.conn))?;
         let revoked = principals::revoke(tx, name)?;
         if revoked {
-            audit::record(tx, Actor::Owner, "revoke", 0, 0, &json!({ "name": name }))?;
+            audit::record(tx, actor, "revoke", 0, 0, &json!({ "name": name }))?;
         }
         Ok(revoked)
     })
@@ -54,7 +62,8 @@ pub(crate) fn revoke(core: &Core, name: &str) -> Result<bool> {
 
 /// Everybody who is registered or has reported under a name.
 pub(crate) fn all(core: &Core) -> Result<Vec<Principal>> {
-    let rows = core.db.snapshot(principals::all)?;
+    let trust = core.trust();
+    let rows = core.db.snapshot(|conn| principals::all(conn, &trust))?;
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -64,6 +73,7 @@ pub(crate) fn all(core: &Core) -> Result<Vec<Principal>> {
             Principal {
                 name: row.name,
                 registered_at: row.registered_at,
+                disbelieved: row.disbelieved,
                 reports: row.reports.cast_unsigned(),
                 reliability: a / (a + b),
                 interval,

@@ -124,7 +124,7 @@ fn store(
     {
         if row.status == LIVE && row.expires_at.is_some_and(|at| at <= tx.now) {
             // Its time is over and no seal has swept it yet: the key is free again.
-            memories::expire(tx, vec![row])?;
+            memories::expire(tx, vec![row], salt.is_some())?;
             return store(tx, memory, metadata, salt);
         }
         return if is_same(tx, &row, memory, metadata)? {

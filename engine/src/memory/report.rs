@@ -134,6 +134,7 @@ fn file(
         outcome: report.outcome.value(),
         weight: report.weight,
         severe: report.severe,
+        trust: core.trust(),
         token: report.token.as_deref(),
         used: &used,
         tokens: report.tokens,

@@ -3,8 +3,8 @@
 //! A change made through the library raises the generation in the control file. A change made by any other
 //! program (the `sqlite3` shell, say) raises nothing of ours: but SQLite tells a connection that is held open
 //! that something was committed (`PRAGMA data_version`), and then triggers have counted whether it was done
-//! to the rules. Only then are they read again; what was verified before is not verified again. A check that
-//! finds nothing new reads no row.
+//! to the rules or to what guards the store. Only then are they read again; what was verified before is not
+//! verified again. A check that finds nothing new reads no row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::store::directives::{self, Verified};
 use crate::waits;
 
 use super::core::Core;
+use super::halt;
 use super::ruled::Ruled;
 
 /// The rules of a handle.
@@ -61,6 +62,8 @@ pub(crate) struct State {
     latest: Timestamp,
     /// Why they cannot be trusted, if they cannot.
     pub book: Result<RuleBook, String>,
+    /// The guard row says that the store is halted.
+    halted: bool,
 }
 
 impl State {
@@ -78,7 +81,10 @@ impl Rules {
     pub(crate) fn current(&self, core: &Core, thorough: bool) -> Result<Arc<State>> {
         let untold = crate::sabotage::on("rules_untold");
         let told = |state: &Arc<State>| {
-            core.db.rules_generation() <= state.seen && self.facts.load(Ordering::Acquire) == state.facts
+            core.db.rules_generation() <= state.seen
+                && self.facts.load(Ordering::Acquire) == state.facts
+                // The row said so, and the control file does not: one of them has moved.
+                && !(state.halted && core.halted().is_none())
         };
         let current = || waits::read(&self.current).clone();
         if !thorough && let Some(state) = current().filter(|state| untold || told(state)) {
@@ -152,19 +158,24 @@ impl Watch {
         let Self { conn, data_version, tick } = self;
         let mut read = |conn: &Connection| {
             // Before anything is read, which then is at least as new.
-            let trust = core.trust();
+            let (trust, word) = (core.trust(), core.halt_word());
             *tick = directives::tick(conn).unwrap_or_default();
             *data_version = directives::data_version(conn)?;
-            let loaded = directives::load(conn, &trust, &mut core.rules.verified.lock()).and_then(|signed| {
+            let guard = halt::look(core, conn, &trust, word);
+            let halted = matches!(guard, Ok(true));
+            let loaded = guard.and_then(|_| {
+                let signed = directives::load(conn, &trust, &mut core.rules.verified.lock())?;
                 let facts = directives::facts(conn)?;
                 Ok((signed, facts))
             });
             match loaded {
-                Ok((signed, facts)) => State::of(core, trust.least, signed, facts, before),
+                Ok((signed, facts)) => {
+                    State::of(core, trust.least, signed, facts, before).map(|state| State { halted, ..state })
+                }
                 Err(Error::Corrupt { what: why } | Error::Unauthorised { why }) => {
                     let stamp = core.rules.next_stamp();
                     let book = Err(format!("the rules of this store cannot be trusted: {why}"));
-                    Ok(State { seen: trust.least, facts: 0, stamp, generation: 0, latest: 0, book })
+                    Ok(State { seen: trust.least, facts: 0, stamp, generation: 0, latest: 0, book, halted })
                 }
                 Err(error) => Err(error),
             }
@@ -210,7 +221,7 @@ impl State {
             _ => core.rules.next_stamp(),
         };
         let seen = least.max(signed.generation);
-        Ok(State { seen, facts: 0, stamp, generation: signed.generation, latest, book })
+        Ok(State { seen, facts: 0, stamp, generation: signed.generation, latest, book, halted: false })
     }
 }
 

@@ -21,8 +21,8 @@ use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
 
 use super::core::{Call, Core};
-use super::govern;
 use super::points::{Loaded, experience_metric, gaps};
+use super::{govern, witness};
 
 /// A segment is merged with what follows while it is at most so many times as large.
 const RATIO: i64 = 3;
@@ -401,7 +401,14 @@ fn published(core: &Core) -> Result<()> {
 
 fn forget_expired(core: &Core) -> Result<()> {
     loop {
-        let gone = core.db.write(core.now(), |tx| memories::forget_expired(tx, EXPIRED_BATCH))?;
+        let gone = core.db.write(core.now(), |tx| {
+            let told = match witness::is_wanted(core, tx.conn) {
+                // What the audit keeps cannot be known: everything.
+                Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => true,
+                told => told?,
+            };
+            memories::forget_expired(tx, EXPIRED_BATCH, told)
+        })?;
         if gone < EXPIRED_BATCH {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::graph::CodeBlock;
 use crate::outcome::{Calibrator, StandingState};
 use crate::segment::SpaceKind;
+use crate::store::authorities::Trust;
 use crate::store::calibrators::{self, Fitted};
 use crate::store::cells::{self, CellRow};
 use crate::store::changes::{Change, Op};
@@ -57,7 +58,7 @@ impl State {
     /// Reads a namespace as it stands in `conn` after change `seq`. Points of changes that the
     /// segments do not cover are read into memory.
     pub(super) fn load(
-        conn: &Connection,
+        (conn, trust): (&Connection, &Trust),
         id: i64,
         metric: Metric,
         seq: i64,
@@ -68,7 +69,7 @@ impl State {
             sealed: Vec::new(),
             fresh_memories: Arc::default(),
             fresh_cells: Arc::default(),
-            holdings: Holdings::new(Scales::load(conn)?),
+            holdings: Holdings::new(Scales::load(conn, trust)?),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
             filtered: Filtered::default(),
             memory_sample: Sample::default(),

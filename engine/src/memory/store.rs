@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReportId};
+use crate::key::SecretKey;
 use crate::outcome::{Calibration, Figures, HalfLife, Uplift};
 
 use super::calibrate;
@@ -146,17 +147,24 @@ impl Store {
     /// Registers a principal, whose reports then count for themselves and not among those of all unknown
     /// names, and returns the token by which it proves its name. The token is shown this once: only its
     /// hash is kept. Registering a name again replaces its token.
-    pub fn register(&self, name: &str) -> Result<String> {
+    ///
+    /// A store that has an authority takes its key and nothing else
+    /// ([`Unauthorised`](crate::Error::Unauthorised)). Registrations that it has not signed are not believed, none
+    /// of them: reports with a token are refused with [`Corrupt`](crate::Error::Corrupt), what registered
+    /// principals told counts for nothing, and [`Principal::disbelieved`] says so, until
+    /// [`Store::repair_rules`] has taken them away.
+    pub fn register(&self, name: &str, key: Option<&SecretKey>) -> Result<String> {
         self.core.enter()?;
-        principals::register(&self.core, name)
+        principals::register(&self.core, name, key)
     }
 
     /// Takes a registration away: the token is void, and what was reported with it counts no more, until
     /// the name is registered again. (To end a principal's reports and keep what they taught, register it
-    /// again and throw the token away.) Returns whether it was registered.
-    pub fn revoke(&self, name: &str) -> Result<bool> {
+    /// again and throw the token away.) Returns whether it was registered. A store that has an authority takes
+    /// its key and nothing else.
+    pub fn revoke(&self, name: &str, key: Option<&SecretKey>) -> Result<bool> {
         self.core.enter()?;
-        principals::revoke(&self.core, name)
+        principals::revoke(&self.core, name, key)
     }
 
     /// Everybody who is registered or has reported under a name, by name, with how far their word has

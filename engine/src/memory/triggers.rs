@@ -1,20 +1,20 @@
 //! What halts a store by itself, and the denials of checks on their way into the audit.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::key::{Message, PublicKey, SecretKey};
+use crate::key::SecretKey;
 use crate::store::audit::{self, Actor};
-use crate::store::chain::hex;
 use crate::store::guard::{self, GuardRow};
-use crate::store::{Filed, Tx, heads};
+use crate::store::heads::Part;
+use crate::store::{Filed, Tx};
 
 use super::core::{Call, Core};
 use super::halt::{self, HaltLevel};
@@ -101,31 +101,13 @@ impl Triggers {
         Ok(())
     }
 
-    fn of(row: &GuardRow) -> Result<Self> {
-        Kept::of(row).map(|kept| kept.map(|kept| kept.settings).unwrap_or_default())
-    }
-}
-
-/// Triggers as the row has them.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    settings: Triggers,
-    at: Timestamp,
-    signed: Option<(String, String)>,
-}
-
-impl Kept {
-    fn of(row: &GuardRow) -> Result<Option<Self>> {
+    /// As the row has them.
+    pub(super) fn of(row: &GuardRow) -> Result<Self> {
         if row.triggers.is_empty() {
-            return Ok(None);
+            return Ok(Self::default());
         }
         let wrong = |error| Error::corrupt(format!("the triggers of the store are no JSON: {error}"));
-        serde_json::from_str(&row.triggers).map(Some).map_err(wrong)
-    }
-
-    fn message(&self, core: &Core) -> Result<Message> {
-        let text = serde_json::to_string(&self.settings).map_err(Error::internal)?;
-        Ok(Message::new("triggers", &core.identity.first_id).int(self.at).text(&text))
+        serde_json::from_str(&row.triggers).map_err(wrong)
     }
 }
 
@@ -136,6 +118,8 @@ pub(crate) struct Watch {
     actions: Mutex<Actions>,
     /// The guard row, and the word of the control file it was read under.
     pub guard: Mutex<Option<(u64, Arc<GuardRow>)>>,
+    /// Bits of what the handle holds back because what guards the store cannot be believed.
+    pub doubt: AtomicU64,
 }
 
 #[derive(Default)]
@@ -154,26 +138,23 @@ struct Actions {
 }
 
 impl Store {
-    /// Sets what halts the store by itself. A store that has an authority takes its key and nothing else, and
-    /// keeps its signature. Handles of other processes go by it within a second.
+    /// Sets what halts the store by itself. A store that has an authority takes its key and nothing else: what it
+    /// has not signed is not believed. Handles of other processes go by it within a second.
+    ///
+    /// Fails with [`Corrupt`](crate::Error::Corrupt) if what guards the store was changed by other means
+    /// ([`Store::repair_rules`]).
     pub fn set_triggers(&self, triggers: Triggers, key: Option<&SecretKey>) -> Result<()> {
         self.core.enter()?;
         self.core.writable()?;
         triggers.check()?;
         let core = &*self.core;
-        core.db.write_durably(core.now(), |tx| {
-            let by = halt::authorised(core, tx.conn, key)?;
+        halt::decide(core, key, Part::Guard, |tx, head, actor| {
+            head.map_or(Ok(()), |head| head.check_guard(tx.conn))?;
             let mut row = guard::load(tx.conn)?;
             let before = Triggers::of(&row)?;
-            let mut kept = Kept { settings: triggers, at: tx.now, signed: None };
-            if let Some(key) = key.filter(|_| by.is_some()) {
-                let signature = key.sign(&kept.message(core)?);
-                kept.signed = Some((key.public().to_string(), hex(&signature)));
-            }
-            row.triggers = serde_json::to_string(&kept).map_err(Error::internal)?;
+            row.triggers = serde_json::to_string(&triggers).map_err(Error::internal)?;
             guard::save(tx, &row)?;
             guard::forget_spending(tx, None)?;
-            let actor = by.as_deref().map_or(Actor::Owner, Actor::Authority);
             let detail = json!({ "before": before, "after": triggers });
             audit::record(tx, actor, "triggers", 0, 0, &detail).map(|_| ())
         })?;
@@ -182,11 +163,11 @@ impl Store {
         Ok(())
     }
 
-    /// What halts the store by itself. Fails with [`Corrupt`](crate::Error::Corrupt) if the store had an
-    /// authority when they were set, and none has signed them.
+    /// What halts the store by itself. Fails with [`Corrupt`](crate::Error::Corrupt) if the store has an
+    /// authority, and none has signed them.
     pub fn triggers(&self) -> Result<Triggers> {
         self.core.enter_for(Call::Oversight)?;
-        self.core.db.snapshot(|conn| load(&self.core, conn))
+        self.core.db.snapshot(|conn| Triggers::of(&*self.core.guard_now(conn)?))
     }
 
     /// Keeps a denial for the audit, which has it within 20 ms; `detail` is a JSON object.
@@ -202,41 +183,11 @@ impl Store {
     }
 }
 
-fn load(core: &Core, conn: &Connection) -> Result<Triggers> {
-    let row = guard::load(conn)?;
-    let Some(kept) = Kept::of(&row)? else {
-        return Ok(Triggers::default());
-    };
-    let chain = heads::authorities(conn, &core.trust())?;
-    if chain.rows().first().is_some_and(|first| first.added_at <= kept.at) {
-        let message = kept.message(core)?;
-        let good = kept.signed.as_ref().is_some_and(|(key, signature)| {
-            let signature: Vec<u8> = (0..signature.len() / 2)
-                .filter_map(|at| u8::from_str_radix(signature.get(2 * at..2 * at + 2)?, 16).ok())
-                .collect();
-            PublicKey::parse(key).is_ok_and(|key| chain.known(&key) && key.verifies(&message, &signature))
-        });
-        if !good {
-            return Err(Error::corrupt("the triggers of the store are signed by no authority"));
-        }
-    }
-    Ok(kept.settings)
-}
-
-/// One sentence if the triggers are at fault.
-pub(crate) fn verify(core: &Core, conn: &Connection) -> Result<Vec<String>> {
-    match load(core, conn) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::Corrupt { what }) => Ok(vec![what]),
-        Err(error) => Err(error),
-    }
-}
-
 /// Notes that an action is being checked. Returns whether that makes it a loop, which halts the store.
 pub(crate) fn note_action(core: &Core, fingerprint: u64) -> Result<bool> {
     let mut actions = core.watch.actions.lock();
     if actions.looked.is_none_or(|at| at.elapsed() > LOOK_AGAIN) {
-        let triggers = core.db.read(guard::load).and_then(|row| Triggers::of(&row))?;
+        let triggers = core.db.snapshot(|conn| Triggers::of(&*core.guard_now(conn)?))?;
         actions.looked = Some(Instant::now());
         (actions.repeats, actions.level) = (triggers.repeats, Some(triggers.level));
     }
@@ -270,7 +221,11 @@ pub(crate) fn write_denials(core: &Core) -> Result<()> {
         if more > 0 {
             audit::record(tx, Actor::Engine, "deny", 0, 0, &json!({ "more": more }))?;
         }
-        let row = core.guard(tx.conn)?;
+        let row = match core.guard(tx.conn) {
+            // Every check denies then: there is nothing left to halt, and the denials are to be kept.
+            Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => return Ok(None),
+            row => row?,
+        };
         let triggers = Triggers::of(&row)?;
         let since = row.resumed_at.max(tx.now - MINUTE);
         let many = guard::denied_since(tx.conn, triggers.denials_per_minute, since)?;

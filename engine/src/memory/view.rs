@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::notice;
 use crate::segment::{Expect, Segment};
+use crate::store::authorities::Trust;
 use crate::store::changes::{self, Op};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{Db, names};
@@ -166,9 +167,10 @@ impl View {
             return Ok(Some(partition.clone()));
         }
         let segments = self.segments();
+        let trust = db.trust();
         let partition = db.snapshot(|conn| {
             let seq = changes::last_seq(conn)?;
-            Partition::load(conn, id, self.metric, seq, &segments)
+            Partition::load((conn, &trust), id, self.metric, seq, &segments)
         })?;
         let partition = Arc::new(partition);
         waits::write(&self.known).partitions.insert(id, partition.clone());
@@ -225,7 +227,7 @@ impl View {
     /// aside on the way, so that another step is needed.
     fn advance(&self, db: &Db, relist: bool) -> Result<bool> {
         // Before the snapshot, which then holds all of it: what comes later is for the next call.
-        let (asked, generation) = (db.acknowledged(), db.generation() + 1);
+        let (asked, generation, trust) = (db.acknowledged(), db.generation() + 1, db.trust());
         let mut bad = Vec::new();
         db.snapshot(|conn| {
             let seq = changes::last_seq(conn)?;
@@ -241,7 +243,7 @@ impl View {
                 });
                 known.partitions.clear();
             } else {
-                self.apply(conn, &changes::after(conn, known)?)?;
+                self.apply((conn, &trust), &changes::after(conn, known)?)?;
             }
             if relist && self.generation.load(Ordering::Acquire) != generation {
                 self.relist(conn, &mut bad)?;
@@ -286,7 +288,7 @@ impl View {
         }
     }
 
-    fn apply(&self, conn: &Connection, news: &[changes::Change]) -> Result<()> {
+    fn apply(&self, (conn, trust): (&Connection, &Trust), news: &[changes::Change]) -> Result<()> {
         let mut others: HashMap<i64, Vec<changes::Change>> = HashMap::new();
         let mut rescale = false;
         for change in news {
@@ -324,7 +326,7 @@ impl View {
         if rescale {
             let partitions: Vec<Arc<Partition>> =
                 waits::read(&self.known).partitions.values().cloned().collect();
-            if let Err(error) = partitions.iter().try_for_each(|partition| partition.rescale(conn)) {
+            if let Err(error) = partitions.iter().try_for_each(|partition| partition.rescale(conn, trust)) {
                 waits::write(&self.known).partitions.clear();
                 return Err(error);
             }

@@ -34,7 +34,7 @@ pub(crate) struct Filed {
 /// Keeps a report and credits what it says. A receipt that is not to be had makes it pending. What it
 /// changes is in the cells once the ledger is closed.
 pub(crate) fn file(tx: &mut Tx<'_>, ledger: &mut Ledger, new: &NewReport<'_>) -> Result<Filed> {
-    let standing = principals::standing(tx.conn, new.reporter, new.token)?;
+    let standing = principals::standing(tx.conn, &new.trust, new.reporter, new.token)?;
     let fingerprint = new.fingerprint();
     if let Some(key) = new.key.filter(|_| !crate::sabotage::on("ignore_keys"))
         && let Some(row) = Row::load_where(tx.conn, "key = ?1", key)?.into_iter().next()

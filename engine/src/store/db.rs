@@ -10,10 +10,12 @@ use rusqlite::{Connection, ErrorCode as Sqlite};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::key::PublicKey;
 use crate::notice;
 use crate::segment::Control;
 use crate::waits;
 
+use super::authorities::Trust;
 use super::changes::{self, Op};
 use super::connect::{self, connect, open_control, open_reader};
 use super::identity::{self, Identity};
@@ -28,6 +30,8 @@ pub(crate) struct Wanted<'a> {
     pub read_only: bool,
     pub busy: Duration,
     pub now: Timestamp,
+    /// The key that the authorities of the store have to begin with.
+    pub pinned: Option<PublicKey>,
 }
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
@@ -64,6 +68,8 @@ pub(crate) struct Db {
     immutable: bool,
     busy: Duration,
     full: bool,
+    /// By what signatures are judged, but for the highest generation known.
+    trust: Trust,
 }
 
 /// A write transaction: all of it is committed, or none.
@@ -135,6 +141,15 @@ impl Db {
             immutable,
             busy: wanted.busy,
             full: wanted.full,
+            trust: Trust {
+                store_id: if crate::sabotage::on("signed_for_one_life") {
+                    identity.store_id
+                } else {
+                    identity.first_id
+                },
+                pinned: wanted.pinned,
+                least: 0,
+            },
         };
         if !db.read_only {
             db.notice_losses(wanted.now)?;
@@ -175,6 +190,12 @@ impl Db {
     /// The highest generation of the rules that any process has seen or made.
     pub(crate) fn rules_generation(&self) -> u64 {
         self.control.word(RULES_WORD).load(Acquire)
+    }
+
+    /// By what signatures are judged now. To be asked for before anything is read: what is read must be
+    /// at least as new.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust { least: self.rules_generation(), ..self.trust }
     }
 
     /// Notes a generation of the rules.

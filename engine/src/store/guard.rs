@@ -12,8 +12,8 @@ use super::sum::RowSum;
 
 pub(super) const TABLE: &str = "CREATE TABLE guard(
    id INTEGER PRIMARY KEY CHECK (id = 1), level INTEGER NOT NULL, since INTEGER NOT NULL, by TEXT NOT NULL,
-   reason TEXT NOT NULL, halts INTEGER NOT NULL, resumed_at INTEGER NOT NULL, signer BLOB, signature BLOB,
-   audit INTEGER NOT NULL, triggers TEXT NOT NULL, checksum INTEGER NOT NULL);
+   reason TEXT NOT NULL, halts INTEGER NOT NULL, cleared INTEGER NOT NULL, settled INTEGER NOT NULL,
+   resumed_at INTEGER NOT NULL, audit INTEGER NOT NULL, triggers TEXT NOT NULL, checksum INTEGER NOT NULL);
  CREATE INDEX audit_halts ON audit(id) WHERE op IN ('halt', 'resume');
  CREATE INDEX audit_denials ON audit(id) WHERE op = 'deny';
  CREATE TABLE spending(minute INTEGER PRIMARY KEY, micros INTEGER NOT NULL, checksum INTEGER NOT NULL)";
@@ -30,10 +30,13 @@ pub(crate) struct GuardRow {
     pub reason: String,
     /// How often the store was halted.
     pub halts: i64,
+    /// How many halts there had been when the last one was ended, or the first authority founded; -1: it was
+    /// founded in a halt. This and what follows is under the head of the rules, see `heads.rs`.
+    pub cleared: i64,
+    /// The last entry of the audit then.
+    pub settled: i64,
     /// When it was resumed last; 0: never.
     pub resumed_at: i64,
-    /// The key of the authority that resumed it last, and its signature.
-    pub signed: Option<(Vec<u8>, Vec<u8>)>,
     /// 0: everything is recorded; 1: decisions only.
     pub audit: i64,
     /// What halts the store by itself: JSON text; empty: nothing.
@@ -42,16 +45,15 @@ pub(crate) struct GuardRow {
 
 impl GuardRow {
     fn sum(&self) -> RowSum {
-        let (signer, signature) = self.signed.as_ref().map(|(a, b)| (&**a, &**b)).unzip();
         RowSum::new("guard")
             .int(self.level)
             .int(self.since)
             .text(Some(&self.by))
             .text(Some(&self.reason))
             .int(self.halts)
+            .int(self.cleared)
+            .int(self.settled)
             .int(self.resumed_at)
-            .blob(signer)
-            .blob(signature)
             .int(self.audit)
             .text(Some(&self.triggers))
     }
@@ -61,20 +63,20 @@ impl GuardRow {
 pub(crate) fn load(conn: &Connection) -> Result<GuardRow> {
     let row = conn
         .prepare_cached(
-            "SELECT level, since, by, reason, halts, resumed_at, signer, signature, audit, triggers, checksum
+            "SELECT level, since, by, reason, halts, cleared, settled, resumed_at, audit, triggers, checksum
              FROM guard WHERE id = 1",
         )
         .and_then(|mut s| {
             s.query_row([], |r| {
-                let signer: Option<Vec<u8>> = r.get(6)?;
                 let row = GuardRow {
                     level: r.get(0)?,
                     since: r.get(1)?,
                     by: r.get(2)?,
                     reason: r.get(3)?,
                     halts: r.get(4)?,
-                    resumed_at: r.get(5)?,
-                    signed: signer.zip(r.get(7)?),
+                    cleared: r.get(5)?,
+                    settled: r.get(6)?,
+                    resumed_at: r.get(7)?,
                     audit: r.get(8)?,
                     triggers: r.get(9)?,
                 };
@@ -92,10 +94,9 @@ pub(crate) fn load(conn: &Connection) -> Result<GuardRow> {
 
 /// Writes the row and makes it known.
 pub(crate) fn save(tx: &mut Tx<'_>, row: &GuardRow) -> Result<()> {
-    let (signer, signature) = row.signed.as_ref().map(|(a, b)| (a, b)).unzip();
     tx.conn
         .prepare_cached(
-            "INSERT OR REPLACE INTO guard(id, level, since, by, reason, halts, resumed_at, signer, signature, audit,
+            "INSERT OR REPLACE INTO guard(id, level, since, by, reason, halts, cleared, settled, resumed_at, audit,
                triggers, checksum)
              VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )
@@ -106,9 +107,9 @@ pub(crate) fn save(tx: &mut Tx<'_>, row: &GuardRow) -> Result<()> {
                 row.by,
                 row.reason,
                 row.halts,
+                row.cleared,
+                row.settled,
                 row.resumed_at,
-                signer,
-                signature,
                 row.audit,
                 row.triggers,
                 row.sum().finish()
@@ -125,6 +126,15 @@ pub(crate) fn was_halted(conn: &Connection) -> Result<bool> {
     )
     .and_then(|mut s| s.query_row([], |r| r.get::<_, String>(0)).optional())
     .map(|op| op.as_deref() == Some("halt"))
+    .map_err(sql)
+}
+
+/// Whether the audit has a halt or a resumption after an entry.
+pub(crate) fn halted_after(conn: &Connection, entry: i64) -> Result<bool> {
+    conn.prepare_cached(
+        "SELECT EXISTS(SELECT 1 FROM audit INDEXED BY audit_halts WHERE op IN ('halt', 'resume') AND id > ?1)",
+    )
+    .and_then(|mut s| s.query_row([entry], |r| r.get(0)))
     .map_err(sql)
 }
 

@@ -11,7 +11,6 @@ use super::cells;
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::fields;
-use super::guard;
 use super::half_lives;
 use super::names;
 use super::payload::{pack, unpack};
@@ -393,8 +392,8 @@ pub(crate) fn drop_namespace(tx: &mut Tx<'_>, namespace: i64) -> Result<i64> {
     Ok(dropped)
 }
 
-/// Forgets up to `limit` memories whose time is over. Returns how many.
-pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
+/// Forgets up to `limit` memories whose time is over; `told`: the audit is told of all. Returns how many.
+pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize, told: bool) -> Result<usize> {
     let text = format!(
         "SELECT {COLUMNS} FROM memories WHERE expires_at <= ?1 AND expires_at IS NOT NULL AND status = 0 LIMIT ?2"
     );
@@ -404,14 +403,13 @@ pub(crate) fn forget_expired(tx: &mut Tx<'_>, limit: usize) -> Result<usize> {
         rows.map(|row| MemoryRow::checked(row.map_err(sql)?)).collect::<Result<_>>()?
     };
     let count = rows.len();
-    expire(tx, rows)?;
+    expire(tx, rows, told)?;
     Ok(count)
 }
 
 /// Forgets memories whose time is over. The audit is told of those that it knows, and of all if it is to
-/// know everything.
-pub(crate) fn expire(tx: &mut Tx<'_>, rows: Vec<MemoryRow>) -> Result<()> {
-    let all = guard::load(tx.conn)?.audit == 0;
+/// know everything (`all`).
+pub(crate) fn expire(tx: &mut Tx<'_>, rows: Vec<MemoryRow>, all: bool) -> Result<()> {
     let mut told = Vec::new();
     for row in &rows {
         // One whose salt is damaged has one.

@@ -9,8 +9,10 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::outcome::{Agreement, Credit, Group};
 
+use super::authorities::Trust;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::heads;
 use super::names::{PrincipalName, intern_principal};
 use super::reports::Row;
 use super::sum::RowSum;
@@ -50,6 +52,8 @@ impl Standing {
 pub(crate) struct PrincipalRow {
     pub name: String,
     pub registered_at: Option<Timestamp>,
+    /// The table has a registration that no authority signed: it is not believed.
+    pub disbelieved: bool,
     pub reports: i64,
     pub group: Group,
     pub agreement: Agreement,
@@ -80,11 +84,45 @@ pub(crate) fn revoke(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// How a reporter stands who shows this token.
-pub(crate) fn standing(conn: &Connection, name: Option<&str>, token: Option<&str>) -> Result<Standing> {
+/// Takes every registration away, also where the row is not as it was written. Returns whose.
+pub(crate) fn revoke_all(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let all: Vec<PrincipalName> = {
+        let mut statement = tx
+            .conn
+            .prepare(
+                "SELECT id, name, created_at FROM principals
+                 WHERE token_hash IS NOT NULL OR registered_at IS NOT NULL ORDER BY name",
+            )
+            .map_err(sql)?;
+        let rows = statement.query_map([], |r| {
+            let (id, name, created_at) = (r.get(0)?, r.get(1)?, r.get(2)?);
+            Ok(PrincipalName { id, name, created_at, registered_at: None, token_hash: None })
+        });
+        rows.map_err(sql)?.collect::<rusqlite::Result<_>>().map_err(sql)?
+    };
+    for known in &all {
+        known.store(tx)?;
+        tx.change(Op::TrustChanged, 0, known.id)?;
+    }
+    Ok(all.into_iter().map(|known| known.name).collect())
+}
+
+/// How a reporter stands who shows this token. Where registrations are not what an authority signed, no token
+/// proves anything, and no name that the table says is registered is taken for one that anybody may use.
+pub(crate) fn standing(
+    conn: &Connection,
+    trust: &Trust,
+    name: Option<&str>,
+    token: Option<&str>,
+) -> Result<Standing> {
     let Some(name) = name else {
         return Ok(Standing::Owner);
     };
+    if token.is_some()
+        && let Some(doubt) = heads::doubt_principals(conn, trust)?
+    {
+        return Err(Error::corrupt(doubt));
+    }
     let known = PrincipalName::by_name(conn, name)?.and_then(|known| known.token_hash);
     match (known, token) {
         (None, None) => Ok(Standing::Unregistered),
@@ -103,7 +141,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// All principals that are registered or have reported, by name.
-pub(crate) fn all(conn: &Connection) -> Result<Vec<PrincipalRow>> {
+pub(crate) fn all(conn: &Connection, trust: &Trust) -> Result<Vec<PrincipalRow>> {
+    let doubted = heads::doubt_principals(conn, trust)?.is_some();
     let agreements = agreements(conn)?;
     let mut statement = conn
         .prepare("SELECT reporter, count(*) FROM reports WHERE reporter IS NOT NULL GROUP BY reporter")
@@ -113,9 +152,11 @@ pub(crate) fn all(conn: &Connection) -> Result<Vec<PrincipalRow>> {
     let mut all = PrincipalName::all(conn, "1")?;
     all.retain(|one| one.registered_at.is_some() || reports.contains_key(&one.id));
     let row = |one: PrincipalName| {
-        let group = if one.registered_at.is_some() { Group(one.id) } else { Group::POOL };
+        let registered_at = one.registered_at.filter(|_| !doubted);
+        let group = if registered_at.is_some() { Group(one.id) } else { Group::POOL };
         PrincipalRow {
-            registered_at: one.registered_at,
+            registered_at,
+            disbelieved: one.registered_at.is_some() && doubted,
             reports: reports.get(&one.id).copied().unwrap_or(0),
             group,
             agreement: agreements.get(&group).copied().unwrap_or_default(),
@@ -125,20 +166,25 @@ pub(crate) fn all(conn: &Connection) -> Result<Vec<PrincipalRow>> {
     Ok(all.into_iter().map(row).collect())
 }
 
-/// Mean of the posterior of how far the word of a principal agrees with the owner's, in `0..=1`.
-pub(crate) fn reliability(conn: &Connection, principal: i64) -> Result<f64> {
+/// Mean of the posterior of how far the word of a principal agrees with the owner's, in `0..=1`. Without
+/// `trust`, registrations are taken as they are.
+pub(crate) fn reliability(conn: &Connection, trust: Option<&Trust>, principal: i64) -> Result<f64> {
     let known = PrincipalName::by_id(conn, principal)?;
-    let registered = known.is_some_and(|known| known.registered_at.is_some());
+    let registered = known.is_some_and(|known| known.registered_at.is_some())
+        && trust.map_or(Ok(None), |trust| heads::doubt_principals(conn, trust))?.is_none();
     let group = if registered { Group(principal) } else { Group::POOL };
     let (a, b) = agreements(conn)?.get(&group).copied().unwrap_or_default().posterior(group);
     Ok(a / (a + b))
 }
 
 /// What the credit of each group is multiplied by. One that is not in it has no weight; the owner has
-/// all.
-pub(crate) fn weights(conn: &Connection) -> Result<BTreeMap<Group, f64>> {
+/// all. Registrations that no authority signed give none.
+pub(crate) fn weights(conn: &Connection, trust: &Trust) -> Result<BTreeMap<Group, f64>> {
     let agreements = agreements(conn)?;
-    let registered = PrincipalName::all(conn, "registered_at IS NOT NULL")?;
+    let registered = match heads::doubt_principals(conn, trust)? {
+        None => PrincipalName::all(conn, "registered_at IS NOT NULL")?,
+        Some(_) => Vec::new(),
+    };
     let mut groups: Vec<Group> = registered.iter().map(|one| Group(one.id)).collect();
     groups.push(Group::POOL);
     let weight = |group: &Group| agreements.get(group).copied().unwrap_or_default().weight(*group);
@@ -273,6 +319,19 @@ fn judgements(
         Ok((receipt, group, agreement))
     })
     .collect()
+}
+
+/// One sentence if registrations are not what an authority signed.
+pub(crate) fn check_signed(conn: &Connection, trust: &Trust) -> Result<Vec<String>> {
+    match heads::load(conn, trust) {
+        Ok((_, Some(head))) => match head.check_principals(conn) {
+            Err(Error::Corrupt { what }) => Ok(vec![what]),
+            checked => checked.map(|()| Vec::new()),
+        },
+        // What is wrong with the head itself is told of the rules.
+        Ok(_) | Err(Error::Corrupt { .. } | Error::Unauthorised { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// What has been learnt about the principals must be what the reports teach. One sentence for each fault.

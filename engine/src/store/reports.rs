@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::{MemoryId, ReceiptId};
 use crate::outcome::{Group, day};
 
+use super::authorities::Trust;
 use super::db::{Tx, sql};
 use super::ledger::Ledger;
 use super::principals::Standing;
@@ -33,6 +34,8 @@ pub(crate) struct NewReport<'a> {
     /// In `0..=1`: multiplies the credit.
     pub weight: f64,
     pub severe: bool,
+    /// By what registrations are judged.
+    pub trust: Trust,
     pub token: Option<&'a str>,
     pub used: &'a [u64],
     pub tokens: Option<u64>,

@@ -20,14 +20,14 @@
 //! - `audit`: what was done and decided; entries are numbered without gaps, never change, and each has a hash
 //!   over itself and the one before.
 //! - `origins`: where memories come from, and what was noticed when they came.
-//! - `guard`: one row: whether the store is halted, and what the audit keeps.
+//! - `guard`: one row: whether the store is halted, and, signed, what halts were ended and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
 //! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
 //! - `aliases`: memories that were merged into others.
 //! - `fields`: declared fields of the metadata; `field_values`: what memories hold there, derived from the payloads.
 //! - `authorities`: the signed statements by which keys were admitted and revoked, chained, never changed.
 //! - `directives`, `overrides`: rules and the signed exceptions to them; `rules_head`: the one signature over
-//!   all of them and the authorities. `facts`: what rules may require, recorded by the owner.
+//!   all of them, the authorities, the settings in `guard` and who is registered in `principals`. `facts`: what rules may require, recorded by the owner.
 //!   `rules_tick`: counts what triggers see done to these tables, by whatever program.
 //! - `segments`: which segment files hold which changes.
 //!

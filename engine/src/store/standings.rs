@@ -8,6 +8,7 @@ use crate::id::ReceiptId;
 use crate::outcome::{Credit, StandingState, Sums, Weights, Witnesses};
 
 use super::aliases;
+use super::authorities::Trust;
 use super::bound::shown_by_chance;
 use super::cells::{self, CellRow};
 use super::changes::Op;
@@ -157,8 +158,8 @@ pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
 }
 
 /// The evidence that reports above number `after` give a memory, each with the weight of its reporter.
-pub(crate) fn evidence_since(conn: &Connection, memory: i64, after: i64) -> Result<Weights> {
-    let trust = principals::weights(conn)?;
+pub(crate) fn evidence_since(conn: &Connection, trust: &Trust, memory: i64, after: i64) -> Result<Weights> {
+    let trust = principals::weights(conn, trust)?;
     let mut statement = conn
         .prepare_cached(
             "SELECT e.outcome, e.credit, r.standing, r.reporter

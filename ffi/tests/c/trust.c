@@ -32,12 +32,12 @@ static void tokens(struct wisen_store *store, uint64_t id, char token[WISEN_TOKE
     struct wisen_report_reply reply = wisen_report_reply_init();
     char first[WISEN_TOKEN_SIZE];
 
-    OK(wisen_register(store, TEXT("ann"), first, sizeof first, &error));
+    OK(wisen_register(store, TEXT("ann"), NULL, 0, first, sizeof first, &error));
     CHECK(strlen(first) == WISEN_TOKEN_SIZE - 1);
     /* Too little room: the first token stays good. */
     FAILS(WISEN_INVALID_ARGUMENT,
-          wisen_register(store, TEXT("ann"), token, WISEN_TOKEN_SIZE - 1, &error));
-    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, TEXT("ann"), NULL, 999, &error));
+          wisen_register(store, TEXT("ann"), NULL, 0, token, WISEN_TOKEN_SIZE - 1, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, TEXT("ann"), NULL, 0, NULL, 999, &error));
 
     report.memory = id;
     report.outcome = WISEN_SUCCESS;
@@ -46,7 +46,7 @@ static void tokens(struct wisen_store *store, uint64_t id, char token[WISEN_TOKE
     report.token = wisen_text(first);
     OK(wisen_report(store, &report, &reply, &error));
     CHECK(reply.status == WISEN_CREDITED);
-    OK(wisen_register(store, TEXT("ann"), token, WISEN_TOKEN_SIZE, &error));
+    OK(wisen_register(store, TEXT("ann"), NULL, 0, token, WISEN_TOKEN_SIZE, &error));
     CHECK(strcmp(first, token) != 0);
     FAILS(WISEN_BAD_TOKEN, wisen_report(store, &report, &reply, &error));
     report.token = wisen_text(token);
@@ -62,6 +62,29 @@ static void tokens(struct wisen_store *store, uint64_t id, char token[WISEN_TOKE
     report.token = wisen_text(NULL);
     OK(wisen_report(store, &report, &reply, &error));
     CHECK(reply.status == WISEN_NOT_CREDITED);
+}
+
+/* In a store that has an authority, its key registers, and nothing else. */
+static void signed_trust(struct wisen_store *store) {
+    struct wisen_texts *keys = NULL;
+    struct wisen_principals *principals = NULL;
+    struct wisen_principal eve = wisen_principal_init();
+    char token[WISEN_TOKEN_SIZE];
+    const char *key;
+    bool revoked = false;
+
+    OK(wisen_create_authority(store, TEXT("ops"), &keys, &error));
+    key = wisen_texts_get(keys, 0).data;
+    FAILS(WISEN_UNAUTHORISED, wisen_register(store, TEXT("eve"), NULL, 0, token, sizeof token, &error));
+    OK(wisen_register(store, TEXT("eve"), TEXT(key), token, sizeof token, &error));
+    FAILS(WISEN_UNAUTHORISED, wisen_revoke(store, TEXT("eve"), NULL, 0, &revoked, &error));
+    OK(wisen_principals(store, &principals, &error));
+    OK(wisen_principals_get(principals, 2, &eve, &error));
+    CHECK(same(eve.name, "eve") && eve.registered_at_us > 0 && eve.disbelieved == 0);
+    wisen_principals_free(&principals);
+    OK(wisen_revoke(store, TEXT("eve"), TEXT(key), &revoked, &error));
+    CHECK(revoked);
+    wisen_texts_free(&keys);
 }
 
 void test_trust(const char *folder) {
@@ -95,20 +118,22 @@ void test_trust(const char *folder) {
     CHECK(principals == NULL && wisen_principals_count(principals) == 0);
     wisen_principals_free(&principals);
 
-    OK(wisen_revoke(store, TEXT("ann"), &revoked, &error));
+    OK(wisen_revoke(store, TEXT("ann"), NULL, 0, &revoked, &error));
     CHECK(revoked);
-    OK(wisen_revoke(store, TEXT("ann"), &revoked, &error));
+    OK(wisen_revoke(store, TEXT("ann"), NULL, 0, &revoked, &error));
     CHECK(!revoked);
-    OK(wisen_revoke(store, TEXT("nobody"), NULL, &error));
+    OK(wisen_revoke(store, TEXT("nobody"), NULL, 0, NULL, &error));
     OK(wisen_principals(store, &principals, &error));
     OK(wisen_principals_get(principals, 0, &ann, &error));
     CHECK(same(ann.name, "ann") && ann.registered_at_us == 0);
     wisen_principals_free(&principals);
 
-    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, TEXT(""), token, sizeof token, &error));
-    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, NULL, 0, token, sizeof token, &error));
-    FAILS(WISEN_NOT_UTF8, wisen_register(store, TEXT("\xFF"), token, sizeof token, &error));
-    FAILS(WISEN_INVALID_ARGUMENT, wisen_revoke(store, NULL, 0, &revoked, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, TEXT(""), NULL, 0, token, sizeof token, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, NULL, 0, NULL, 0, token, sizeof token, &error));
+    FAILS(WISEN_NOT_UTF8, wisen_register(store, TEXT("\xFF"), NULL, 0, token, sizeof token, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_revoke(store, NULL, 0, NULL, 0, &revoked, &error));
     FAILS(WISEN_INVALID_ARGUMENT, wisen_principals(store, NULL, &error));
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_register(store, TEXT("ann"), TEXT("no key"), token, sizeof token, &error));
+    signed_trust(store);
     wisen_store_free(&store);
 }

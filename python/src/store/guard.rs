@@ -8,7 +8,7 @@ use crate::errors::to_py;
 use crate::guard::{self, AuditVerification, Halt, Triggers};
 use crate::store::Store;
 
-fn secret(py: Python<'_>, key: Given<'_, '_>) -> PyResult<Option<SecretKey>> {
+pub(super) fn secret(py: Python<'_>, key: Given<'_, '_>) -> PyResult<Option<SecretKey>> {
     let key = optional_text(key, "key")?;
     key.map(|key| SecretKey::parse(&key)).transpose().map_err(|error| to_py(py, &error))
 }

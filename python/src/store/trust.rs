@@ -4,9 +4,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use wisen::HalfLife;
 
-use crate::convert::{Arg, days, text};
+use crate::convert::{Arg, Given, days, text};
 use crate::evidence::{HalfLifeStatus, Principal};
 use crate::store::Store;
+use crate::store::guard::secret;
 
 #[pymethods]
 impl Store {
@@ -18,23 +19,29 @@ impl Store {
     ///
     /// Args:
     ///     name: Its name (1 to 255 bytes).
+    ///     key: Secret key of an authority, as text; needed if the store has one. Registrations that it has
+    ///         not signed are not believed, none of them, until `repair_rules` has taken them away.
     ///
     /// Raises:
     ///     InvalidArgumentError, NotUtf8Error: The name can be none.
+    ///     UnauthorisedError: The store has an authority, and the key is none that is valid now.
+    ///     CorruptError: Registrations were changed by other means.
     ///     BusyError, DiskFullError, ReadOnlyError, ClosedError: It cannot be written now.
-    fn register(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<String> {
-        let name = text(name, Arg::new("name"))?;
-        self.with(py, |store| store.register(&name))
+    #[pyo3(signature = (name, *, key=None))]
+    fn register(&self, py: Python<'_>, name: &Bound<'_, PyAny>, key: Given<'_, '_>) -> PyResult<String> {
+        let (name, key) = (text(name, Arg::new("name"))?, secret(py, key)?);
+        self.with(py, |store| store.register(&name, key.as_ref()))
     }
 
     /// Take a registration away: the token is void, and what was reported with it counts no more, until
     /// the name is registered again. Returns whether it was registered.
     ///
     /// To end a principal's reports and keep what they taught, register it again and throw the token
-    /// away.
-    fn revoke(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let name = text(name, Arg::new("name"))?;
-        self.with(py, |store| store.revoke(&name))
+    /// away. A store that has an authority asks for its key.
+    #[pyo3(signature = (name, *, key=None))]
+    fn revoke(&self, py: Python<'_>, name: &Bound<'_, PyAny>, key: Given<'_, '_>) -> PyResult<bool> {
+        let (name, key) = (text(name, Arg::new("name"))?, secret(py, key)?);
+        self.with(py, |store| store.revoke(&name, key.as_ref()))
     }
 
     /// Return everybody who is registered or has reported under a name, by name, with how far their word

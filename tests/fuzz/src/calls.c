@@ -146,8 +146,8 @@ void run_calls(const uint8_t *bytes, size_t size) {
             struct wisen_text name = text();
             bool done;
             char token[128];
-            status = next(2) ? wisen_register(store, name.data, name.size, token, next(9) ? sizeof token : next(9), tell)
-                             : wisen_revoke(store, name.data, name.size, &done, tell);
+            status = next(2) ? wisen_register(store, name.data, name.size, NULL, 0, token, next(9) ? sizeof token : next(9), tell)
+                             : wisen_revoke(store, name.data, name.size, NULL, 0, &done, tell);
             break;
         }
         case 21: {
