@@ -182,6 +182,41 @@ fn auto_fits_what_the_reports_show() {
     assert!(fit.experiences > 1500 && fit.losses.iter().all(|(_, loss)| *loss > 0.0));
 }
 
+/// Who has been found wrong bends no half-life, however much it tells of a world that moves.
+#[test]
+fn who_is_not_trusted_bends_no_half_life() {
+    let run = |shouted: usize| {
+        let (store, all, clock) = store();
+        let token = store.register("eve", None).unwrap();
+        store.set_half_life("note", HalfLife::Auto).unwrap();
+        let outcome = |good: bool| if good { Outcome::Success } else { Outcome::Failure };
+        for i in 0..20 {
+            let receipt = store.recall(&Query::new(query()).k(1)).unwrap().receipt.unwrap();
+            store.report(&Report::on(receipt, outcome(i % 2 == 0))).unwrap();
+            store
+                .report(&Report::on(receipt, outcome(i % 2 != 0)).reporter("eve").token(token.clone()))
+                .unwrap();
+        }
+        for day in 0..200 {
+            // The owner sees ten memories that stay as they are.
+            store.report(&report(all[day % 10], f64::from(u8::from(day % 2 == 0)))).unwrap();
+            for i in 0..shouted {
+                let moves = report(all[i % 10], f64::from(u8::from(day / 20 % 2 == 0)));
+                store.report(&moves.reporter("eve").token(token.clone())).unwrap();
+            }
+            clock.advance(DAY);
+        }
+        // Fitted to all that the owner told.
+        store.set_half_life("note", HalfLife::None).unwrap();
+        store.set_half_life("note", HalfLife::Auto).unwrap();
+        assert_sound(&store);
+        let found = store.half_life("note").unwrap();
+        (found.days, found.fit.unwrap().losses)
+    };
+    let (days, losses) = run(0);
+    assert_eq!((days, losses), run(15));
+}
+
 /// What fades may be taken back, and may come under receipts, like everything else.
 #[test]
 fn what_fades_can_be_retracted_and_nominates_while_it_counts() {

@@ -197,6 +197,48 @@ fn a_policy_merges_what_is_remembered_again() {
     assert_sound(&store);
 }
 
+/// What is alike in a batch is merged as if each had been remembered by itself: keys that are there already, given twice
+/// or not at all, kinds, and chains of memories of which only neighbours are alike.
+#[test]
+fn a_batch_is_merged_as_one_by_one() {
+    let mut rng = fastrand::Rng::with_seed(4);
+    let centres = vectors(1, 30, DIM);
+    let mut memories = || -> Vec<Memory> {
+        let memory = |rng: &mut fastrand::Rng| {
+            let centre = &centres[rng.usize(..30)];
+            let vector = centre.iter().map(|x| x + 0.03 * (rng.f32() - 0.5)).collect::<Vec<f32>>();
+            Memory::new("x", vector).kind(["note", "rule"][usize::from(rng.u8(..4) == 0)])
+        };
+        (0..400).map(|_| memory(&mut rng)).collect()
+    };
+    let (first, mut second) = (memories(), memories());
+    for (i, memory) in second.iter_mut().enumerate().filter(|(i, _)| i % 5 == 0) {
+        *memory = memory.clone().key(format!("key {i}"));
+    }
+    // Half of those with keys are there already, and some are given twice.
+    let known: Vec<Memory> = second.iter().step_by(10).cloned().collect();
+    second.extend(known.iter().skip(20).cloned().collect::<Vec<_>>());
+    second.extend(second[200..300].iter().step_by(5).cloned().collect::<Vec<_>>());
+    let run = |whole: bool| {
+        let store = Store::open(":memory:", Options::new(DIM)).unwrap();
+        store.remember_many(known.clone()).unwrap();
+        store.set_policy("default", Policy::new().distil_at(Some(ALIKE))).unwrap();
+        let mut ids = Vec::new();
+        for batch in [&first, &second] {
+            if whole {
+                ids.extend(store.remember_many(batch.clone()).unwrap());
+            } else {
+                ids.extend(batch.iter().map(|memory| store.remember(memory.clone()).unwrap()));
+            }
+        }
+        assert_sound(&store);
+        (ids, store.count(None).unwrap())
+    };
+    let (whole, left) = run(true);
+    assert_eq!((whole, left), run(false));
+    assert!(left > 60 && left < 600, "{left}");
+}
+
 /// A memory that is in quarantine does not come back under another id: what is like it is merged into it.
 #[test]
 fn failures_of_duplicates_add_up() {

@@ -36,10 +36,12 @@ pub struct wisen_policy {
     /// Mean outcome there from which on the memory works there and is not quarantined. In 0 to 1;
     /// default 0.5.
     pub local_mean: f64,
-    /// Share of the recalls whose last hit may be a quarantined memory on probation. In 0 to 1; default
-    /// 0.05; 0: only what is shown is told otherwise.
+    /// Share of the recalls for more than one hit whose last one may be a quarantined memory on probation.
+    /// In 0 to 0.99; default 0.05; 0: nothing is tried. All of them it cannot be: a trial is known by its
+    /// propensity, which has to lie below 1, and no probation would ever begin.
     pub probation_share: f64,
-    /// Outcomes after which a probation ends. 1 to 1000000; default 10.
+    /// Outcomes after which a probation ends. Of a day, at most 3 count of what a registered principal tells, 1 of
+    /// what all unregistered ones tell. 1 to 1000000; default 10.
     pub probation_outcomes: u32,
     /// Not 0: new memories are merged from `distil_at` on. Default: 0.
     pub has_distil_at: u32,

@@ -21,9 +21,11 @@ use crate::record::python_bool;
 ///     local_evidence: Evidence that a situation needs to speak for a memory, in outcomes; 0 or greater.
 ///     local_mean: Mean outcome there from which on the memory works there and is not quarantined; 0
 ///         to 1.
-///     probation_share: Share of the recalls whose last hit may be a quarantined memory on probation; 0
-///         to 1. With 0 only what is shown is told otherwise.
-///     probation_outcomes: Outcomes after which a probation ends; 1 to 1000000.
+///     probation_share: Share of the recalls for more than one hit whose last one may be a quarantined
+///         memory on probation; 0 to 0.99. With 0 nothing is tried. All of them it cannot be: a trial is
+///         known by its propensity, which has to lie below 1, and no probation would ever begin.
+///     probation_outcomes: Outcomes after which a probation ends; 1 to 1000000. Of a day, at most 3 count
+///         of what a registered principal tells, 1 of what all unregistered ones tell.
 ///     release_below: It ends well if the probability that the memory is bad, by the outcomes since it
 ///         began, is below this; 0 to 1.
 ///     hold_out: Share of the recalls whose hits are withheld, as in `Store.recall`; of the shares of a

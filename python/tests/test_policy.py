@@ -65,6 +65,7 @@ def test_what_no_rule_can_work_with_is_refused(store: wisen.Store) -> None:
         ("local_evidence", wisen.Policy(local_evidence=-1)),
         ("local_mean", wisen.Policy(local_mean=1.5)),
         ("probation_share", wisen.Policy(probation_share=1.1)),
+        ("probation_share", wisen.Policy(probation_share=1)),
         ("probation_outcomes", wisen.Policy(probation_outcomes=0)),
         ("probation_outcomes", wisen.Policy(probation_outcomes=2**40)),
         ("release_below", wisen.Policy(release_below=-0.1)),

@@ -36,7 +36,8 @@ pub(crate) fn all(core: &Core) -> Result<()> {
 
 fn fit(core: &Core, partition: &Partition, reports: i64, before: Option<Fitted>) -> Result<()> {
     let namespace = partition.id();
-    let examples = core.db.read(|conn| calibrators::examples(conn, namespace))?;
+    let trust = core.trust();
+    let examples = core.db.read(|conn| calibrators::examples(conn, &trust, namespace))?;
     let fitted = Fitted { calibrator: Calibrator::fit(&examples), reports };
     if before == Some(fitted) {
         return Ok(());

@@ -51,7 +51,7 @@ fn forget(core: &Core, id: MemoryId) -> Result<bool> {
             FORGOTTEN => Before::Untold,
             _ => witness::before_the_end(core, tx, &row)?,
         };
-        let was_there = erase::erase(tx, row, &traces)?;
+        let was_there = erase::erase(tx, &core.trust(), row, &traces)?;
         witness::forgotten(tx, before, namespace, memory)?;
         Ok((was_there, traces))
     })?;

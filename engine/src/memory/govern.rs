@@ -41,7 +41,10 @@ pub(crate) fn counting(core: &Core, row: &StandingRow) -> Result<Weights> {
     let spends = matches!(row.state, StandingState::Active | StandingState::Probation);
     if spends && row.counts_from > 0 {
         let trust = core.trust();
-        return core.db.read(|conn| standings::evidence_since(conn, &trust, row.memory, row.counts_from));
+        let since = |conn: &Connection| {
+            standings::evidence_since(conn, &trust, row.memory, row.counts_from, core.now())
+        };
+        return core.db.snapshot(since).map(|since| since.weights);
     }
     let Some((_, partition)) = namespace(core, row.namespace)? else {
         return Ok(Weights::default());
@@ -294,9 +297,9 @@ fn judge_trial(core: &Core, row: StandingRow) -> Result<()> {
             decide(tx, Actor::Engine, "probation", &row, after.clone(), json!({ "report": trial }))?;
             row = after;
         }
-        let weights = standings::evidence_since(tx.conn, &core.trust(), row.memory, row.counts_from)?;
-        let Some(state) = rule.after_probation(weights.reports as u64, weights.successes, weights.failures)
-        else {
+        let standings::Since { weights, outcomes } =
+            standings::evidence_since(tx.conn, &core.trust(), row.memory, row.counts_from, tx.now)?;
+        let Some(state) = rule.after_probation(outcomes, weights.successes, weights.failures) else {
             return Ok(());
         };
         let (op, verdict) = match state {

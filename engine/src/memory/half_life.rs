@@ -41,7 +41,7 @@ pub(crate) fn set(core: &Core, kind: &str, half_life: HalfLife) -> Result<()> {
     {
         return Err(Error::invalid("half_life", format!("it is {days} days; at least 1 is allowed")));
     }
-    core.db.write(core.now(), |tx| set_half_life(tx, kind, half_life))
+    core.db.write(core.now(), |tx| set_half_life(tx, &core.trust(), kind, half_life))
 }
 
 /// The half-life of a kind.

@@ -8,15 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
-use rusqlite::Connection;
 
 use crate::clock::Timestamp;
-use crate::error::Result;
-use crate::outcome::{Credit, Group, Sums, Weights, day, decay};
-use crate::store::authorities::Trust;
+use crate::outcome::{Credit, Group, Scales, Sums, Told, Weights, day};
 use crate::store::cells::CellRow;
 use crate::store::lots::Lot;
-use crate::store::{half_lives, principals};
 
 /// Evidence of one memory in one situation, as it counts now.
 #[derive(Debug, Clone, Copy)]
@@ -25,57 +21,12 @@ pub(crate) struct Cell {
     pub weights: Weights,
 }
 
-/// What scales evidence, the same for all namespaces.
-pub(super) struct Scales {
-    /// What the credit of a group is multiplied by; one that is not in it has no weight.
-    trust: BTreeMap<Group, f64>,
-    /// In days, by kind.
-    half_lives: HashMap<i64, f64>,
-}
-
-impl Scales {
-    pub(super) fn load(conn: &Connection, trust: &Trust) -> Result<Self> {
-        Ok(Self { trust: principals::weights(conn, trust)?, half_lives: half_lives::in_force(conn)? })
-    }
-
-    fn trust(&self, group: Group) -> f64 {
-        self.trust.get(&group).copied().unwrap_or(0.0)
-    }
-
-    fn of(&self, kind: i64, (group, told): (Group, i64), today: i64) -> f64 {
-        let left = self.half_lives.get(&kind).map_or(1.0, |days| decay(today - told, *days));
-        self.trust(group) * left
-    }
-}
-
 struct Held {
     memory: u64,
     shuffle: i64,
     sums: Sums,
     /// Empty for most, and then without an allocation.
     lots: Vec<Lot>,
-}
-
-/// What groups told of one memory, in all its cells.
-struct Told {
-    kind: i64,
-    /// Successes and failures by group and day.
-    by: BTreeMap<(Group, i64), (i64, i64)>,
-}
-
-impl Told {
-    fn cap_scale(&self, source: (Group, i64)) -> f64 {
-        let (success, failure) = self.by.get(&source).copied().unwrap_or_default();
-        source.0.cap_scale(Credit::from_raw(success + failure).weight())
-    }
-
-    /// Successes and failures of a source, scaled to its cap, in fixed point: exact, so that their sums
-    /// do not depend on the order.
-    fn capped(&self, source: (Group, i64)) -> (i64, i64) {
-        let (success, failure) = self.by.get(&source).copied().unwrap_or_default();
-        let scale = self.cap_scale(source);
-        ((success as f64 * scale).round() as i64, (failure as f64 * scale).round() as i64)
-    }
 }
 
 /// The evidence of a namespace.
@@ -92,10 +43,15 @@ pub(super) struct Holdings {
     totals: HashMap<u64, Sums>,
     /// Capped successes and failures of all lots, by kind, group and day.
     capped: BTreeMap<(i64, Group, i64), (i64, i64)>,
+    /// Cells in which groups other than the owner have told something, by group.
+    told_in: HashMap<Group, RoaringTreemap>,
     /// Cells that hold only what has no weight.
     mute: Arc<RoaringTreemap>,
     /// Successes and failures of all cells, as they were worth on a day.
     overall: Option<(i64, (f64, f64))>,
+    /// Cells that the last change of scales looked at.
+    #[cfg(test)]
+    looked_at: u64,
 }
 
 impl Holdings {
@@ -108,8 +64,11 @@ impl Holdings {
             in_lots: 0,
             totals: HashMap::new(),
             capped: BTreeMap::new(),
+            told_in: HashMap::new(),
             mute: Arc::default(),
             overall: None,
+            #[cfg(test)]
+            looked_at: 0,
         }
     }
 
@@ -143,6 +102,9 @@ impl Holdings {
         for lot in &lots {
             self.in_lots += lot.sums.reports;
             self.tell(memory, kind, lot, 1);
+            if lot.group != Group::OWNER {
+                self.told_in.entry(lot.group).or_default().insert(id);
+            }
         }
         let held = Held { memory, shuffle: cell.shuffle, sums, lots };
         if self.is_mute(&held) {
@@ -178,6 +140,9 @@ impl Holdings {
         for lot in &held.lots {
             self.in_lots -= lot.sums.reports;
             self.tell(held.memory, 0, lot, -1);
+            if let Some(cells) = self.told_in.get_mut(&lot.group) {
+                cells.remove(id);
+            }
         }
         if self.mute.contains(id) {
             Arc::make_mut(&mut self.mute).remove(id);
@@ -192,16 +157,12 @@ impl Holdings {
     /// Adds a lot to what was told of a memory, or takes it away.
     fn tell(&mut self, memory: u64, kind: i64, lot: &Lot, sign: i64) {
         let source = (lot.group, lot.day);
-        let told = self.told.entry(memory).or_insert_with(|| Told { kind, by: BTreeMap::new() });
+        let told = self.told.entry(memory).or_insert_with(|| Told::of(kind));
         let before = told.capped(source);
-        let sums = told.by.entry(source).or_default();
-        *sums = (sums.0 + sign * lot.sums.success, sums.1 + sign * lot.sums.failure);
-        if *sums == (0, 0) {
-            told.by.remove(&source);
-        }
+        told.shift(source, sign * lot.sums.success, sign * lot.sums.failure);
         let after = told.capped(source);
         let kind = told.kind;
-        if told.by.is_empty() {
+        if told.is_empty() {
             self.told.remove(&memory);
         }
         self.shift_capped((kind, lot.group, lot.day), (after.0 - before.0, after.1 - before.1));
@@ -221,7 +182,7 @@ impl Holdings {
             return;
         };
         let before = std::mem::replace(&mut told.kind, kind);
-        let sums: Vec<_> = told.by.keys().map(|source| (*source, told.capped(*source))).collect();
+        let sums: Vec<_> = told.sources().map(|source| (source, told.capped(source))).collect();
         for ((group, day), (success, failure)) in sums {
             self.shift_capped((before, group, day), (-success, -failure));
             self.shift_capped((kind, group, day), (success, failure));
@@ -229,16 +190,29 @@ impl Holdings {
         self.overall = None;
     }
 
-    /// Takes over other scales. Returns whether other cells than before have no weight now.
+    /// Takes over other scales. Returns whether other cells than before have no weight now. Looks only at the cells of
+    /// groups that came to be trusted, or no more: most changes of trust are a little more of it, or a little less.
     pub(super) fn rescale(&mut self, scales: Scales) -> bool {
-        self.scales = scales;
+        let before = std::mem::replace(&mut self.scales, scales);
         self.overall = None;
-        let mute: RoaringTreemap =
-            self.cells.iter().filter(|(_, held)| self.is_mute(held)).map(|(id, _)| *id).collect();
-        if mute == *self.mute {
+        let turned = |group: &Group| (before.trust(*group) == 0.0) != (self.scales.trust(*group) == 0.0);
+        let mut cells = RoaringTreemap::new();
+        for (_, told_in) in self.told_in.iter().filter(|(group, _)| turned(group)) {
+            cells |= told_in;
+        }
+        #[cfg(test)]
+        {
+            self.looked_at = cells.len();
+        }
+        let is_mute = |id: &u64| self.cells.get(id).is_some_and(|held| self.is_mute(held));
+        let now_mute: RoaringTreemap = cells.iter().filter(is_mute).collect();
+        let were_mute = &cells & &*self.mute;
+        if now_mute == were_mute {
             return false;
         }
-        self.mute = Arc::new(mute);
+        let mute = Arc::make_mut(&mut self.mute);
+        *mute -= were_mute;
+        *mute |= now_mute;
         true
     }
 
@@ -247,13 +221,8 @@ impl Holdings {
         let held = self.cells.get(&id)?;
         let mut weights = Weights::from(held.sums);
         if let Some(told) = self.told.get(&held.memory) {
-            for lot in &held.lots {
-                let source = (lot.group, lot.day);
-                let scale = told.cap_scale(source) * self.scales.of(told.kind, source, day(now));
-                if scale > 0.0 {
-                    weights.add(Weights::from(lot.sums), scale);
-                }
-            }
+            let lots = held.lots.iter().map(|lot| ((lot.group, lot.day), lot.sums));
+            told.add_to(&mut weights, lots, &self.scales, day(now));
         }
         Some(Cell { memory: held.memory, weights })
     }
@@ -262,9 +231,9 @@ impl Holdings {
     pub(super) fn tally(&self, memory: u64, now: Timestamp) -> Weights {
         let mut tally = Weights::from(self.totals.get(&memory).copied().unwrap_or_default());
         if let Some(told) = self.told.get(&memory) {
-            for source in told.by.keys() {
-                let scale = self.scales.of(told.kind, *source, day(now));
-                let (success, failure) = told.capped(*source);
+            for source in told.sources() {
+                let scale = self.scales.of(told.kind, source, day(now));
+                let (success, failure) = told.capped(source);
                 tally.successes += scale * Credit::from_raw(success).weight();
                 tally.failures += scale * Credit::from_raw(failure).weight();
             }
@@ -294,5 +263,63 @@ impl Holdings {
         }
         self.overall = Some((day(now), overall));
         overall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scales(trust: &[(i64, f64)]) -> Scales {
+        let trust = trust.iter().map(|(group, weight)| (Group(*group), *weight)).chain([(Group::OWNER, 1.0)]);
+        Scales { trust: trust.collect(), half_lives: HashMap::new() }
+    }
+
+    /// The cells without weight are those that a look at all cells finds, whatever came, went and was believed; and a
+    /// change of trust looks at the cells of those only whose word begins to count, or ceases to.
+    #[test]
+    fn a_change_of_trust_looks_only_where_it_turns() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut holdings = Holdings::new(scales(&[(1, 0.5), (2, 0.0)]));
+        for round in 0..3000_u64 {
+            let id = rng.u64(..200);
+            if rng.u8(..4) == 0 {
+                holdings.remove(id);
+            } else {
+                let mut lots: Vec<Lot> = (0..rng.i64(0..3))
+                    .map(|n| (n, Group(rng.i64(-1..4))))
+                    .map(|(day, group)| Lot { group, day, sums: Sums::of(Credit::share(1, 1), 1.0) })
+                    .collect();
+                lots.dedup_by_key(|lot| lot.group);
+                let owner = lots.is_empty() || rng.bool();
+                let sums = if owner { Sums::of(Credit::share(1, 1), 0.0) } else { Sums::default() };
+                let cell = CellRow {
+                    id: id.cast_signed(),
+                    namespace: 1,
+                    memory: rng.i64(0..20),
+                    situation: 1,
+                    sums,
+                    seq: 1,
+                    lots: lots.len() as i64,
+                    grid: None,
+                    shuffle: 0,
+                };
+                holdings.put(&cell, 1, lots);
+            }
+            if round % 5 == 0 {
+                let weight = |rng: &mut fastrand::Rng| if rng.bool() { 0.0 } else { rng.f64() };
+                let trust = [(-1, weight(&mut rng)), (1, weight(&mut rng)), (3, weight(&mut rng))];
+                let before = holdings.mute().clone();
+                assert_eq!(holdings.rescale(scales(&trust)), before != *holdings.mute());
+            }
+            let all = holdings.cells.iter().filter(|(_, held)| holdings.is_mute(held));
+            assert_eq!(all.map(|(id, _)| *id).collect::<RoaringTreemap>(), **holdings.mute());
+        }
+        holdings.rescale(scales(&[(1, 0.5), (2, 0.0)]));
+        assert!(!holdings.rescale(scales(&[(1, 0.6), (2, 0.0)])));
+        assert_eq!(holdings.looked_at, 0, "a little more of the same");
+        holdings.rescale(scales(&[(1, 0.6), (2, 0.1)]));
+        assert_eq!(holdings.looked_at, holdings.told_in[&Group(2)].len());
+        assert!(holdings.looked_at > 0 && holdings.looked_at < holdings.cells.len() as u64);
     }
 }

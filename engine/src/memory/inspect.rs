@@ -16,7 +16,7 @@ use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, aliases, audit, calibrators, cells, check_grounds, check_schema, contents, directives,
     fields, forecasts, guard, half_lives, lots, names, origins, policies, principals, reports, standings,
-    tables,
+    tables, trials,
 };
 
 use super::core::Core;
@@ -343,6 +343,7 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
         origins::check_all(conn),
         policies::check_all(conn),
         standings::check_all(conn),
+        trials::check(conn),
         names::check_all(conn),
         names::check_counts(conn),
         tables::check_references(conn, MOST_REFERENCES),

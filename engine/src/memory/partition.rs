@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::outcome::Weights;
+use crate::outcome::{Scales, Weights};
 use crate::store::authorities::Trust;
 use crate::store::calibrators::Fitted;
 use crate::store::changes::Change;
@@ -19,7 +19,7 @@ use crate::vector::Metric;
 use crate::waits;
 
 use super::filtered::Passed;
-use super::holdings::{Cell, Scales};
+use super::holdings::Cell;
 use super::points::{Fresh, Loaded, view_of};
 use super::policy::Policy;
 use super::snapshot::Snapshot;
@@ -141,10 +141,9 @@ impl Partition {
     }
 
     /// Goes over to the trust and half-lives that are in force.
-    pub(crate) fn rescale(&self, conn: &Connection, trust: &Trust) -> Result<()> {
-        let scales = Scales::load(conn, trust)?;
+    pub(crate) fn rescale(&self, conn: &Connection, scales: &Scales) -> Result<()> {
         let mut state = waits::write(&self.state);
-        if state.holdings.rescale(scales) {
+        if state.holdings.rescale(scales.clone()) {
             state.load_cell_sample(conn, self.metric)?;
         }
         Ok(())

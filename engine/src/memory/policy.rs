@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::outcome::{MOST_HELD_OUT, Rule};
+use crate::outcome::{MOST_HELD_OUT, MOST_TRIED, Rule};
 use crate::store::audit::{self, Actor};
 use crate::store::{names, policies};
 
@@ -35,9 +35,11 @@ pub struct Policy {
     /// default 0.5.
     pub local_mean: f64,
     /// Share of the recalls for more than one hit whose last one may be a quarantined memory on probation.
-    /// In `0..=1`; default 0.05; 0: only what is shown is told otherwise.
+    /// In `0..=0.99`; default 0.05; 0: nothing is tried. All of them it cannot be: a trial is known by its
+    /// propensity, which has to lie below 1, and no probation would ever begin.
     pub probation_share: f64,
-    /// Outcomes after which a probation ends. 1 to 1,000,000; default 10.
+    /// Outcomes after which a probation ends. Of a day, at most 3 count of what a registered principal tells, 1 of
+    /// what all unregistered ones tell. 1 to 1,000,000; default 10.
     pub probation_outcomes: u32,
     /// It ends well if the probability that the memory is bad, by the outcomes since it began, is below this.
     /// In `0..=1`; default 0.5.
@@ -149,6 +151,12 @@ impl Policy {
         self
     }
 
+    /// Share of the recalls that try quarantined memories; policies of older versions may ask for all.
+    pub(crate) fn tried(&self) -> f64 {
+        let most = if crate::sabotage::on("trials_unseen") { 1.0 } else { MOST_TRIED };
+        self.probation_share.min(most)
+    }
+
     /// The numbers that quarantine goes by.
     pub(crate) fn rule(&self) -> Rule {
         Rule {
@@ -179,6 +187,13 @@ impl Policy {
         within("prior_weight", self.prior_weight, 1e-3, 1e6)?;
         within("local_evidence", self.local_evidence, 0.0, 1e9)?;
         within("local_mean", self.local_mean, 0.0, 1.0)?;
+        if self.probation_share > MOST_TRIED
+            && self.probation_share <= 1.0
+            && !crate::sabotage::on("trials_unseen")
+        {
+            let way = format!("a trial is known by a propensity below 1, so set 0 to {MOST_TRIED}");
+            return Err(Error::invalid("probation_share", format!("it is {}; {way}", self.probation_share)));
+        }
         within("probation_share", self.probation_share, 0.0, 1.0)?;
         within("probation_outcomes", f64::from(self.probation_outcomes), 1.0, 1e6)?;
         within("release_below", self.release_below, 0.0, 1.0)?;
@@ -246,6 +261,8 @@ mod tests {
             Policy::new().prior_weight(0.0),
             Policy::new().local_evidence(-1.0),
             Policy::new().probation_share(1.1),
+            Policy::new().probation_share(1.0),
+            Policy::new().probation_share(f64::NAN),
             Policy::new().probation_outcomes(0),
             Policy::new().hold_out(f64::INFINITY),
             Policy::new().distil_at(Some(f32::NAN)),

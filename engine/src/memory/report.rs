@@ -52,7 +52,7 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
                 file(core, tx, &mut ledger, (report, notes[row].as_deref()), slip).map_err(at_fault(row))?,
             );
         }
-        let effect = conclude(tx, ledger)?;
+        let effect = conclude(core, tx, ledger)?;
         let guard = core.guard(tx.conn)?;
         witness::reported(tx, &guard, reports, &filed)?;
         let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
@@ -64,11 +64,11 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
     // The reports are stored: what follows may fail, and is done with a later report, flush or seal. An
     // error now would say that they were not.
     govern::consider(core, &effect);
-    let mut searched = BTreeSet::new();
+    let mut hit = BTreeSet::new();
     for (id, slip) in &slips {
         if let Some(slip) = slip {
             core.receipts.drop_reported(*id);
-            searched.extend(slip.facts.namespaces.first());
+            hit.extend(slip.facts.namespaces_hit());
         }
     }
     for (report, filed) in reports.iter().zip(&filed) {
@@ -78,7 +78,7 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
             let _ = settle_one(core, id);
         }
     }
-    for namespace in searched {
+    for namespace in hit {
         let _ = calibrate::after_report(core, namespace);
     }
     Ok(filed.into_iter().map(reply).collect())
@@ -93,7 +93,7 @@ pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
         if retracted {
             witness::retracted(core, tx, id.0)?;
         }
-        Ok((retracted, conclude(tx, ledger)?))
+        Ok((retracted, conclude(core, tx, ledger)?))
     })?;
     govern::consider(core, &effect);
     Ok(retracted)
@@ -101,8 +101,8 @@ pub(crate) fn retract(core: &Core, id: ReportId) -> Result<bool> {
 
 /// Ends a transaction in which reports came, went or were bound: brings the cells in step, and takes out of
 /// recall what failed severely.
-fn conclude(tx: &mut Tx<'_>, ledger: Ledger) -> Result<Effect> {
-    let effect = ledger.close(tx)?;
+fn conclude(core: &Core, tx: &mut Tx<'_>, ledger: Ledger) -> Result<Effect> {
+    let effect = ledger.close(tx, &core.trust())?;
     govern::severe(tx, &effect.severe)?;
     Ok(effect)
 }
@@ -189,7 +189,7 @@ fn settle_one(core: &Core, id: ReceiptId) -> Result<()> {
         let effect = core.db.write(core.now(), |tx| {
             let mut ledger = Ledger::default();
             credit::settle(tx, &mut ledger, id, slip.as_ref())?;
-            conclude(tx, ledger)
+            conclude(core, tx, ledger)
         })?;
         govern::consider(core, &effect);
         core.receipts.drop_reported(id);

@@ -18,12 +18,12 @@ use crate::store::cells::{self, CellRow};
 use crate::store::changes::{Change, Op};
 use crate::store::lots;
 use crate::store::memories::{self, LIVE};
-use crate::store::{aliases, shuffle, standings};
+use crate::store::{aliases, scales, shuffle, standings};
 use crate::vector::Metric;
 
 use super::barred::Barred;
 use super::filtered::Filtered;
-use super::holdings::{Holdings, Scales};
+use super::holdings::Holdings;
 use super::points::{Fresh, Loaded, Sealed, experience_metric, fresh_cell, fresh_memory, gaps, view_of};
 use super::policy::Policy;
 use super::sample::Sample;
@@ -69,7 +69,7 @@ impl State {
             sealed: Vec::new(),
             fresh_memories: Arc::default(),
             fresh_cells: Arc::default(),
-            holdings: Holdings::new(Scales::load(conn, trust)?),
+            holdings: Holdings::new(scales::load(conn, trust)?),
             expiring: Arc::new(memories::expiring(conn, id)?.into_iter().collect()),
             filtered: Filtered::default(),
             memory_sample: Sample::default(),

@@ -33,7 +33,7 @@ pub(crate) fn look(
     // never given to a memory that failed.
     let draw = seed.map(trial_lot).filter(|_| query.k > 1);
     let tries = |ground: &Ground| {
-        draw.is_some_and(|draw| draw < ground.seen.policy.probation_share) && ground.seen.barred.any_to_try()
+        draw.is_some_and(|draw| draw < ground.seen.policy.tried()) && ground.seen.barred.any_to_try()
     };
     let warns = query.warnings > 0 && grounds.iter().any(|ground| !ground.seen.barred.is_empty());
     if !warns && !grounds.iter().any(tries) {
@@ -53,7 +53,7 @@ pub(crate) fn look(
         .iter()
         .take(query.k)
         .find(|r| state(r).may_be_tried() && tries(&grounds[r.namespace]))
-        .map(|r| (*r, grounds[r.namespace].seen.policy.probation_share));
+        .map(|r| (*r, grounds[r.namespace].seen.policy.tried()));
     let mut warnings = Vec::new();
     if warns {
         all.retain(|r| !r.evidence.nominated);

@@ -14,7 +14,7 @@ use crate::segment::{Expect, Segment};
 use crate::store::authorities::Trust;
 use crate::store::changes::{self, Op};
 use crate::store::registry::{self, SegmentRow};
-use crate::store::{Db, names};
+use crate::store::{Db, names, scales};
 use crate::vector::Metric;
 use crate::waits;
 
@@ -326,7 +326,10 @@ impl View {
         if rescale {
             let partitions: Vec<Arc<Partition>> =
                 waits::read(&self.known).partitions.values().cloned().collect();
-            if let Err(error) = partitions.iter().try_for_each(|partition| partition.rescale(conn, trust)) {
+            let rescaled = scales::load(conn, trust).and_then(|scales| {
+                partitions.iter().try_for_each(|partition| partition.rescale(conn, &scales))
+            });
+            if let Err(error) = rescaled {
                 waits::write(&self.known).partitions.clear();
                 return Err(error);
             }

@@ -9,7 +9,7 @@
 
 /// Reports below which the identity is used.
 pub(crate) const MIN_EXAMPLES: u64 = 50;
-/// Newest examples that a fit looks at, which bounds its cost.
+/// Newest examples by the owner that a fit looks at, and by all others: this bounds its cost.
 pub(crate) const MOST_EXAMPLES: usize = 4096;
 /// Precision of the prior on each weight.
 const RIDGE: f64 = 1.0;

@@ -148,6 +148,10 @@ pub(crate) fn likeness(place: f64) -> f64 {
     (place.min(0.0) / BANDWIDTH).exp()
 }
 
+/// Largest share of the recalls that may try quarantined memories: a trial is known by its propensity, which has to lie
+/// below 1, and what is shown each time has no such propensity.
+pub(crate) const MOST_TRIED: f64 = 0.99;
+
 /// A number in `0..1` by which a recall with this seed tries quarantined memories: where it is below the
 /// share of the policy.
 pub(crate) fn trial_lot(seed: u64) -> f64 {

@@ -30,12 +30,24 @@ impl Group {
     /// All names that are not registered.
     pub(crate) const POOL: Group = Group(-1);
 
+    /// Credit that it can give a memory in a day; `None`: any.
+    fn cap(self) -> Option<f64> {
+        match self {
+            Group::OWNER => None,
+            Group::POOL => Some(POOL_CAP),
+            Group(_) => Some(REGISTERED_CAP),
+        }
+    }
+
+    /// For how many outcomes so many of its reports on a memory count, all of one day.
+    pub(crate) fn most_outcomes(self, reports: u64) -> u64 {
+        self.cap().map_or(reports, |cap| reports.min(cap as u64))
+    }
+
     /// How much of its credit counts when it has given a memory `total` units in a day: in `0..=1`.
     pub(crate) fn cap_scale(self, total: f64) -> f64 {
-        let cap = match self {
-            Group::OWNER => return 1.0,
-            Group::POOL => POOL_CAP,
-            Group(_) => REGISTERED_CAP,
+        let Some(cap) = self.cap() else {
+            return 1.0;
         };
         if crate::sabotage::on("caps_off") || total <= cap { 1.0 } else { cap / total }
     }

@@ -12,6 +12,7 @@ use super::changes::Op;
 use super::db::{Tx, sql};
 use super::memories::{self, FORGOTTEN, MERGED, MemoryRow, SUPERSEDED};
 use super::sum::RowSum;
+use super::trials;
 
 /// A merger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub(crate) fn merge(tx: &mut Tx<'_>, row: MemoryRow, survivor: i64) -> Result<()
     for alias in load_where(tx.conn, "survivor = ?1", memory)? {
         AliasRow { survivor, ..alias }.save(tx, namespace)?;
     }
-    Ok(())
+    trials::renew(tx, survivor)
 }
 
 /// Takes a merger back: the memory is a hit again, with its own evidence and that of those merged into it.
@@ -116,7 +117,8 @@ pub(crate) fn separate(tx: &mut Tx<'_>, memory: i64) -> Result<()> {
             AliasRow { survivor: memory, ..other }.save(tx, namespace)?;
         }
     }
-    Ok(())
+    trials::renew(tx, alias.survivor)?;
+    trials::renew(tx, memory)
 }
 
 fn remove(tx: &mut Tx<'_>, namespace: i64, memory: i64) -> Result<()> {
@@ -153,6 +155,7 @@ pub(crate) fn forget(tx: &mut Tx<'_>, row: &MemoryRow) -> Result<()> {
         AliasRow { merged_into: alias.merged_into, ..other }.save(tx, row.namespace)?;
     }
     remove(tx, row.namespace, row.id)?;
+    trials::renew(tx, alias.survivor)?;
     cells::remove_of_memory(tx, row.namespace, row.id)
 }
 

@@ -105,7 +105,32 @@ pub(super) fn bind(tx: &Tx<'_>, id: ReceiptId, slip: Option<&Slip>) -> Result<Op
             s.execute(params![bytes.as_slice(), situation, text, shown, facts, namespace, checksum])
         })
         .map_err(sql)?;
+    note_further(tx.conn, &bytes, &slip.facts).map_err(sql)?;
     Ok(Some(bound))
+}
+
+/// Notes the namespaces, beside the first, that a receipt has hits of.
+fn note_further(conn: &Connection, id: &[u8], facts: &Facts) -> rusqlite::Result<()> {
+    if facts.namespaces.len() < 2 || crate::sabotage::on("one_namespace_learns") {
+        return Ok(());
+    }
+    let mut statement =
+        conn.prepare_cached("INSERT OR IGNORE INTO further_namespaces(namespace, receipt) VALUES (?1, ?2)")?;
+    facts.further().iter().try_for_each(|namespace| statement.execute(params![namespace, id]).map(drop))
+}
+
+/// Notes the further namespaces of the receipts of older versions. What cannot be read is left out: whoever reads it
+/// is told.
+pub(super) fn adopt(conn: &Connection) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare("SELECT id, facts FROM receipts WHERE facts IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, facts): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        if let Ok(facts) = Facts::decode(&facts) {
+            note_further(conn, &id, &facts)?;
+        }
+    }
+    Ok(())
 }
 
 /// Computes the checksums of all rows anew, where they come from elsewhere.
@@ -205,6 +230,23 @@ pub(crate) fn is_bound(conn: &Connection, id: ReceiptId) -> Result<bool> {
         .map_err(sql)
 }
 
+/// Checks that a receipt is found by every namespace that it has hits of.
+fn check_further(conn: &Connection, id: &[u8; 16], bound: Option<Bound>) -> Result<()> {
+    let further = bound.map(|bound| bound.facts.further()).unwrap_or_default();
+    let mut statement = conn
+        .prepare_cached("SELECT namespace FROM further_namespaces WHERE receipt = ?1 ORDER BY namespace")
+        .map_err(sql)?;
+    let held = statement.query_map([id.as_slice()], |r| r.get(0)).map_err(sql)?;
+    let held: Vec<i64> = held.collect::<rusqlite::Result<_>>().map_err(sql)?;
+    if held == further {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "receipt {} has hits of the namespaces {further:?} beside its first, and is noted under {held:?}",
+        ReceiptId::from_bytes(*id)
+    )))
+}
+
 /// Checks what reports rest on: situations, copies of receipts, experiences. One sentence for each
 /// row at fault.
 pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
@@ -232,7 +274,7 @@ pub(crate) fn check_grounds(conn: &Connection) -> Result<Vec<String>> {
     for id in rows {
         let id: Result<[u8; 16], _> = id.map_err(sql)?.try_into();
         note(match id {
-            Ok(id) => load_receipt(conn, &id).map(|_| ()),
+            Ok(id) => load_receipt(conn, &id).and_then(|bound| check_further(conn, &id, bound)),
             Err(_) => Err(Error::corrupt("a receipt id is not 16 bytes long")),
         })?;
     }

@@ -1,13 +1,18 @@
 //! Calibrators: per namespace, what was fitted to the hits that were reported on.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result};
-use crate::outcome::{Calibrator, Credit, Example, MOST_EXAMPLES};
+use crate::outcome::{Calibrator, Credit, Example, Features, MOST_EXAMPLES, Source, Sums, Told, day};
 
+use super::authorities::Trust;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::principals::Standing;
 use super::receipts::decode_ids;
+use super::scales;
 use super::slip::Facts;
 use super::sum::RowSum;
 
@@ -18,6 +23,14 @@ CREATE TABLE calibrators(
   checksum INTEGER NOT NULL);
 ALTER TABLE receipts ADD COLUMN namespace INTEGER;
 CREATE INDEX receipts_namespace ON receipts(namespace, id) WHERE namespace IS NOT NULL;
+";
+
+/// What version 3 adds: the further namespaces with a hit on a receipt, beside the one in its row. Derived from the
+/// facts of the receipts; `bound.rs` fills it.
+pub(super) const FURTHER: &str = "
+CREATE TABLE further_namespaces(
+  namespace INTEGER NOT NULL, receipt BLOB NOT NULL, PRIMARY KEY (namespace, receipt)) WITHOUT ROWID;
+CREATE INDEX further_namespaces_receipt ON further_namespaces(receipt);
 ";
 
 /// The calibrator of a namespace, and how many reports there were when it was fitted.
@@ -65,31 +78,95 @@ pub(crate) fn put(tx: &mut Tx<'_>, namespace: i64, fitted: &Fitted) -> Result<()
     tx.change(Op::Calibrated, namespace, namespace).map(|_| ())
 }
 
-/// The newest hits of a namespace that were reported on, newest first.
-pub(crate) fn examples(conn: &Connection, namespace: i64) -> Result<Vec<Example>> {
-    let mut statement = conn
-        .prepare_cached(
-            "SELECT c.shown, c.facts, e.memory, e.outcome, e.credit FROM receipts c
-             JOIN reports r ON r.receipt = c.id JOIN experiences e ON e.report = r.id
-             WHERE c.namespace = ?1 AND c.facts IS NOT NULL AND e.credit > 0 AND r.standing < 2
-             ORDER BY c.id DESC, e.report, e.memory
-             LIMIT ?2",
-        )
-        .map_err(sql)?;
+/// The newest hits of a namespace that the owner reported on, and as many that principals did: each weighs what its
+/// reporter's word is worth, and whoever reports much crowds nobody out.
+pub(crate) fn examples(conn: &Connection, trust: &Trust, namespace: i64) -> Result<Vec<Example>> {
+    let scales = scales::load(conn, trust)?;
+    let mut told = newest(conn, namespace, "r.standing = 0")?;
+    let heard: Vec<String> = scales
+        .trust
+        .iter()
+        .filter(|(group, trust)| group.0 > 0 && (**trust > 0.0 || crate::sabotage::on("anybody_teaches")))
+        .map(|(group, _)| group.0.to_string())
+        .collect();
+    if !heard.is_empty() {
+        let who = format!("r.standing = 1 AND r.reporter IN ({})", heard.join(", "));
+        told.extend(newest(conn, namespace, &who)?);
+    }
+    let mut by_memory: HashMap<i64, Told> = HashMap::new();
+    for one in &told {
+        let sums = Sums::of(one.credit, one.outcome);
+        let of_memory = by_memory.entry(one.memory).or_insert_with(|| Told::of(0));
+        of_memory.shift(one.source, sums.success, sums.failure);
+    }
+    let share = |one: &Teaching| match by_memory.get(&one.memory) {
+        Some(told) if !crate::sabotage::on("anybody_teaches") => told.share(one.source, &scales),
+        _ => 1.0,
+    };
+    let example = |one: &Teaching| Example {
+        features: one.features,
+        outcome: one.outcome,
+        weight: one.credit.weight() * share(one),
+    };
+    Ok(told.iter().map(example).collect())
+}
+
+/// A hit that was reported on, and by whom.
+struct Teaching {
+    memory: i64,
+    features: Features,
+    outcome: f64,
+    credit: Credit,
+    source: Source,
+}
+
+/// Receipt, report and memory.
+type Of = (Vec<u8>, i64, i64);
+
+/// The newest hits of a namespace that some reported on: those on receipts that are noted under it, and those on
+/// receipts that have it as a further one.
+fn newest(conn: &Connection, namespace: i64, who: &str) -> Result<Vec<Teaching>> {
+    let mut all: Vec<(Of, Teaching)> = Vec::new();
+    // Two statements, so that either reads its index from the end and stops.
+    let noted = ("receipts c", "c", "id");
+    let further = ("further_namespaces n CROSS JOIN receipts c ON c.id = n.receipt", "n", "receipt");
+    for (from, first, key) in [noted, further] {
+        let text = format!(
+            "SELECT c.shown, c.facts, e.memory, e.outcome, e.credit, r.standing, r.reporter, r.at, c.id, r.id
+             FROM {from} JOIN reports r ON r.receipt = c.id JOIN experiences e ON e.report = r.id
+             JOIN memories m ON m.id = e.memory
+             WHERE {first}.namespace = ?1 AND c.facts IS NOT NULL AND e.credit > 0 AND m.namespace = ?1 AND {who}
+             ORDER BY {first}.{key} DESC, e.report, e.memory
+             LIMIT ?2"
+        );
+        gather(conn, namespace, &text, &mut all)?;
+    }
+    all.sort_by(|(a, _), (b, _)| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    all.truncate(MOST_EXAMPLES);
+    Ok(all.into_iter().map(|(_, teaching)| teaching).collect())
+}
+
+fn gather(conn: &Connection, namespace: i64, text: &str, all: &mut Vec<(Of, Teaching)>) -> Result<()> {
+    let mut statement = conn.prepare_cached(text).map_err(sql)?;
     let mut rows = statement.query(params![namespace, MOST_EXAMPLES as i64]).map_err(sql)?;
-    let mut examples = Vec::new();
     while let Some(row) = rows.next().map_err(sql)? {
         let (shown, facts): (Vec<u8>, Vec<u8>) = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
         let memory: i64 = row.get(2).map_err(sql)?;
         let (shown, facts) = (decode_ids(&shown)?, Facts::decode(&facts)?);
         let hit = shown.iter().zip(&facts.hits).find(|(id, _)| **id == memory.cast_unsigned());
         if let Some((_, hit)) = hit.filter(|(_, hit)| hit.namespace == namespace) {
-            let (outcome, credit) = (row.get(3).map_err(sql)?, row.get(4).map_err(sql)?);
-            let weight = Credit::from_raw(credit).weight();
-            examples.push(Example { features: hit.features, outcome, weight });
+            let group = Standing::from_number(row.get(5).map_err(sql)?)?.group(row.get(6).map_err(sql)?);
+            let teaching = Teaching {
+                memory,
+                features: hit.features,
+                outcome: row.get(3).map_err(sql)?,
+                credit: Credit::from_raw(row.get(4).map_err(sql)?),
+                source: (group, day(row.get(7).map_err(sql)?)),
+            };
+            all.push(((row.get(8).map_err(sql)?, row.get(9).map_err(sql)?, memory), teaching));
         }
     }
-    Ok(examples)
+    Ok(())
 }
 
 /// Checks every row; one sentence for each at fault.

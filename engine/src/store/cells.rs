@@ -6,12 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{Error, Result};
-use crate::outcome::Sums;
+use crate::outcome::{Source, Sums};
 
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::grid::{self, Place, Places};
-use super::ledger::Source;
 use super::lots::{self, Lot};
 use super::memories::decode;
 use super::refill::Content;

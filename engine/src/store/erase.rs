@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::id::ReportId;
 
 use super::aliases;
+use super::authorities::Trust;
 use super::bound::erase_texts;
 use super::cells::situation_hash;
 use super::credit;
@@ -17,7 +18,9 @@ use super::ledger::Ledger;
 use super::memories::{self, FORGOTTEN, LIVE, MemoryRow};
 use super::payload::unpack;
 use super::reports::Row;
+use super::standings;
 use super::tables::{self, Holds};
+use super::trials;
 
 /// A text of at least so many bytes is erased where another one quotes it; a shorter one could be anybody's,
 /// and only where it is the whole.
@@ -57,9 +60,9 @@ impl Traces {
 ///
 /// Recalls whose query was the memory's own vector are erased with it, and their reports retracted: what
 /// they taught lies at that vector.
-pub(crate) fn erase(tx: &mut Tx<'_>, row: MemoryRow, traces: &Traces) -> Result<bool> {
+pub(crate) fn erase(tx: &mut Tx<'_>, trust: &Trust, row: MemoryRow, traces: &Traces) -> Result<bool> {
     let same = situations(tx.conn, &traces.vectors)?;
-    retract(tx, traces, &same)?;
+    retract(tx, trust, traces, &same)?;
     let was_there = row.status != FORGOTTEN;
     if was_there {
         memories::forget(tx, row)?;
@@ -83,7 +86,15 @@ pub(crate) fn erase(tx: &mut Tx<'_>, row: MemoryRow, traces: &Traces) -> Result<
                 [situation],
             )
             .map_err(sql)?;
-        tx.conn.execute("DELETE FROM receipts WHERE situation = ?1", [situation]).map_err(sql)?;
+        for text in [
+            "DELETE FROM further_namespaces WHERE receipt IN (SELECT id FROM receipts WHERE situation = ?1)",
+            "DELETE FROM receipts WHERE situation = ?1",
+        ] {
+            tx.conn.execute(text, [situation]).map_err(sql)?;
+        }
+    }
+    for row in standings::all(tx.conn, None)? {
+        trials::renew(tx, row.memory)?;
     }
     clean_reports(tx, traces, &same)?;
     erase_texts(tx, &|text| traces.speak_in(text))?;
@@ -123,7 +134,7 @@ fn situations(conn: &Connection, vectors: &[Vec<f32>]) -> Result<Vec<i64>> {
 }
 
 /// Takes back what was reported in these situations on other memories, or on a recall.
-fn retract(tx: &mut Tx<'_>, traces: &Traces, situations: &[i64]) -> Result<()> {
+fn retract(tx: &mut Tx<'_>, trust: &Trust, traces: &Traces, situations: &[i64]) -> Result<()> {
     let mut ledger = Ledger::default();
     for situation in situations {
         let mut rows = Row::load_where(tx.conn, "situation = ?1", situation)?;
@@ -137,7 +148,7 @@ fn retract(tx: &mut Tx<'_>, traces: &Traces, situations: &[i64]) -> Result<()> {
             credit::retract(tx, &mut ledger, ReportId(row.id.cast_unsigned()))?;
         }
     }
-    ledger.close(tx).map(|_| ())
+    ledger.close(tx, trust).map(|_| ())
 }
 
 /// Whether a report was told on one of these memories alone, without a recall.

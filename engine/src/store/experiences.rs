@@ -137,8 +137,9 @@ pub(super) fn set_experience(
         }
     }
     let sums = |experience: Option<Experience>| experience.map(Experience::sums).unwrap_or_default();
-    ledger.shift(id, situation, (report.group(), report.day()), sums(wanted), sums(held));
-    Ok(())
+    let (plus, minus) = (sums(wanted), sums(held));
+    ledger.shift(id, situation, (report.group(), report.day()), plus, minus);
+    ledger.shift_trials(tx.conn, id, report, (plus, minus))
 }
 
 /// The live memories that a report counts for.

@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::{Error, Result};
-use crate::outcome::{Sums, grid};
+use crate::outcome::{Source, Sums, grid};
 use crate::vector::Metric;
 
 use super::cells::{self, CellRow};
 use super::db::{Tx, sql};
 use super::identity::meta;
-use super::ledger::Source;
 use super::lots;
 use super::memories::{self, decode};
 use super::names;

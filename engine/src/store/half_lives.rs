@@ -6,10 +6,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::outcome::{CANDIDATES, Credit, Observed, best, day, fit};
+use crate::outcome::{CANDIDATES, Credit, Observed, Scales, Source, Sums, Told, best, day, fit};
 
+use super::authorities::Trust;
 use super::changes::Op;
 use super::db::{Tx, sql};
+use super::principals::{self, Standing};
 use super::sum::RowSum;
 
 /// Experiences of a kind before its half-life is fitted for the first time.
@@ -102,11 +104,15 @@ impl HalfLifeRow {
         self.auto && self.seen >= next
     }
 
-    /// Fits the half-life to the newest experiences of the kind.
-    fn refit(&mut self, tx: &Tx<'_>) -> Result<()> {
-        let losses = fit(&trials(tx.conn, self.kind)?);
-        self.days = best(&losses);
-        self.losses = losses.to_vec();
+    /// Fits the half-life to the newest experiences of the kind that are worth something.
+    fn refit(&mut self, tx: &Tx<'_>, trust: &Trust) -> Result<()> {
+        let trials = trials(tx.conn, trust, self.kind)?;
+        // Who is not trusted may have told all but a few: then what was chosen before stays.
+        if trials.len() as i64 >= FIRST_FIT {
+            let losses = fit(&trials);
+            self.days = best(&losses);
+            self.losses = losses.to_vec();
+        }
         self.fitted = Some((self.seen, tx.now));
         Ok(())
     }
@@ -136,12 +142,12 @@ pub(crate) fn all(conn: &Connection) -> Result<Vec<HalfLifeRow>> {
 
 /// Sets the half-life of a kind to so many days, or to what is fitted. The caller moves its evidence
 /// where the kind had none before.
-pub(super) fn set(tx: &mut Tx<'_>, kind: i64, days: Option<f64>, auto: bool) -> Result<()> {
+pub(super) fn set(tx: &mut Tx<'_>, trust: &Trust, kind: i64, days: Option<f64>, auto: bool) -> Result<()> {
     let mut row = HalfLifeRow { kind, days, auto, seen: 0, fitted: None, losses: Vec::new() };
     if auto {
-        row.seen = trials(tx.conn, kind)?.len() as i64;
+        row.seen = trials(tx.conn, trust, kind)?.len() as i64;
         if row.is_due() {
-            row.refit(tx)?;
+            row.refit(tx, trust)?;
         }
     }
     row.save(tx)?;
@@ -155,37 +161,54 @@ pub(super) fn unset(tx: &mut Tx<'_>, kind: i64) -> Result<()> {
 }
 
 /// Notes so many more experiences of a kind, and fits its half-life when that is due.
-pub(super) fn note(tx: &mut Tx<'_>, kind: i64, more: i64) -> Result<()> {
+pub(super) fn note(tx: &mut Tx<'_>, trust: &Trust, kind: i64, more: i64) -> Result<()> {
     let Some(mut row) = load(tx.conn, kind)?.filter(|row| row.auto) else {
         return Ok(());
     };
     row.seen += more;
     if row.is_due() {
-        row.refit(tx)?;
+        row.refit(tx, trust)?;
         tx.change(Op::HalfLifeChanged, 0, kind)?;
     }
     row.save(tx)
 }
 
-/// The newest experiences of a kind, oldest first, without what anybody might have told. What it costs does not grow with the store.
-fn trials(conn: &Connection, kind: i64) -> Result<Vec<Observed>> {
+/// The newest experiences of a kind, oldest first, each with the weight of whoever told it; what has none is left out.
+/// What it costs does not grow with the store.
+fn trials(conn: &Connection, trust: &Trust, kind: i64) -> Result<Vec<Observed>> {
+    // Without half-lives: it is these that are to be found.
+    let scales = Scales { trust: principals::weights(conn, trust)?, half_lives: HashMap::new() };
     let mut statement = conn
         .prepare_cached(
-            "SELECT e.memory, r.at, e.outcome, e.credit FROM
+            "SELECT e.memory, r.at, e.outcome, e.credit, r.standing, r.reporter FROM
                (SELECT * FROM experiences ORDER BY report DESC, memory DESC LIMIT ?2) e
              JOIN memories m ON m.id = e.memory JOIN reports r ON r.id = e.report
-             WHERE m.kind = ?1 AND r.standing < 2 ORDER BY e.report DESC, e.memory DESC LIMIT ?3",
+             WHERE m.kind = ?1 AND r.standing < 2 ORDER BY e.report DESC, e.memory DESC",
         )
         .map_err(sql)?;
-    let rows = statement
-        .query_map(params![kind, LOOK_AT, FIT_TO as i64], |r| {
-            let weight = Credit::from_raw(r.get(3)?).weight();
-            Ok(Observed { memory: r.get(0)?, day: day(r.get(1)?), outcome: r.get(2)?, weight })
-        })
-        .map_err(sql)?;
-    let mut trials: Vec<Observed> = rows.collect::<rusqlite::Result<_>>().map_err(sql)?;
-    trials.reverse();
-    Ok(trials)
+    let mut rows = statement.query(params![kind, LOOK_AT]).map_err(sql)?;
+    let mut trials: Vec<(Observed, Source)> = Vec::new();
+    let mut told: HashMap<i64, Told> = HashMap::new();
+    while trials.len() < FIT_TO
+        && let Some(row) = rows.next().map_err(sql)?
+    {
+        let group = Standing::from_number(row.get(4).map_err(sql)?)?.group(row.get(5).map_err(sql)?);
+        if scales.trust(group) <= 0.0 && !crate::sabotage::on("anybody_teaches") {
+            continue;
+        }
+        let (memory, day) = (row.get(0).map_err(sql)?, day(row.get(1).map_err(sql)?));
+        let (outcome, credit) = (row.get(2).map_err(sql)?, Credit::from_raw(row.get(3).map_err(sql)?));
+        let sums = Sums::of(credit, outcome);
+        let of_memory = told.entry(memory).or_insert_with(|| Told::of(kind));
+        of_memory.shift((group, day), sums.success, sums.failure);
+        trials.push((Observed { memory, day, outcome, weight: credit.weight() }, (group, day)));
+    }
+    if !crate::sabotage::on("anybody_teaches") {
+        for (trial, source) in &mut trials {
+            trial.weight *= told.get(&trial.memory).map_or(0.0, |told| told.share(*source, &scales));
+        }
+    }
+    Ok(trials.into_iter().rev().map(|(trial, _)| trial).collect())
 }
 
 /// The half-lives among which a fit chooses, in days.

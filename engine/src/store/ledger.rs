@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rusqlite::Connection;
 
 use crate::error::Result;
-use crate::outcome::{Credit, Group, Sums, Tally};
+use crate::outcome::{Credit, Group, Source, Sums, Tally};
 
 use super::aliases;
+use super::authorities::Trust;
 use super::cells;
 use super::changes::Op;
 use super::db::Tx;
@@ -19,6 +20,7 @@ use super::refill::Content;
 use super::reports::{self, Row};
 use super::slip::HitFacts;
 use super::standings;
+use super::trials;
 
 /// What crediting has to know of a memory.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +31,6 @@ pub(super) struct Known {
     /// The live memory that its evidence counts for: itself, unless it was merged.
     pub counts_for: Option<i64>,
 }
-
-/// Whose evidence of which day (UTC).
-pub(super) type Source = (Group, i64);
 
 /// The changes to the evidence in one transaction, not yet in the cells.
 #[derive(Default)]
@@ -51,6 +50,10 @@ pub(crate) struct Ledger {
     fading: HashMap<i64, bool>,
     /// By namespace and bin: what is added to the tally of how promises came true, and what taken.
     promises: BTreeMap<(i64, usize), (Tally, Tally)>,
+    /// From which report on a live memory counts, if something was decided about it.
+    counts_from: HashMap<i64, Option<i64>>,
+    /// What changed of what counts of such memories.
+    trials: BTreeMap<(i64, Source), Sums>,
 }
 
 /// What the reports of a transaction did.
@@ -115,6 +118,31 @@ impl Ledger {
         change.subtract(minus);
     }
 
+    /// Notes the same where it is kept from which report on a memory counts.
+    pub(super) fn shift_trials(
+        &mut self,
+        conn: &Connection,
+        memory: i64,
+        report: &Row,
+        (plus, minus): (Sums, Sums),
+    ) -> Result<()> {
+        let Some(counts_for) = self.memory(conn, memory)?.and_then(|known| known.counts_for) else {
+            return Ok(());
+        };
+        let counts_from = if let Some(known) = self.counts_from.get(&counts_for) {
+            *known
+        } else {
+            let found = standings::load(conn, counts_for)?.map(|row| row.counts_from);
+            *self.counts_from.entry(counts_for).or_insert(found)
+        };
+        if counts_from.is_some_and(|from| report.id > from) && !crate::sabotage::on("trials_stand_still") {
+            let change = self.trials.entry((counts_for, (report.group(), report.day()))).or_default();
+            change.add(plus);
+            change.subtract(minus);
+        }
+        Ok(())
+    }
+
     /// Notes that a report counts for a memory and did not before.
     pub(super) fn note_new(&mut self, memory: i64, report: &Row) {
         // One stranger must not be able to take a memory out of use.
@@ -165,7 +193,7 @@ impl Ledger {
 
     /// Brings the cells in step. The cells of a memory that is no hit any more are gone; its experiences
     /// stay as a record.
-    pub(crate) fn close(mut self, tx: &mut Tx<'_>) -> Result<Effect> {
+    pub(crate) fn close(mut self, tx: &mut Tx<'_>, trust: &Trust) -> Result<Effect> {
         let (mut effect, mut places) = (Effect::default(), Places::default());
         for ((memory, situation), mut change) in std::mem::take(&mut self.changes) {
             change.retain(|_, sums| *sums != Sums::default());
@@ -192,6 +220,9 @@ impl Ledger {
                 effect.failures += all.failure.max(0) - all.success.min(0);
             }
         }
+        for ((memory, source), change) in std::mem::take(&mut self.trials) {
+            trials::shift(tx, memory, source, change)?;
+        }
         effect.changed.sort_unstable();
         effect.changed.dedup();
         effect.worse.sort_unstable();
@@ -206,7 +237,7 @@ impl Ledger {
             }
         }
         for (kind, more) in new {
-            half_lives::note(tx, kind, more)?;
+            half_lives::note(tx, trust, kind, more)?;
         }
         for ((namespace, bin), (plus, minus)) in std::mem::take(&mut self.promises) {
             forecasts::shift(tx, namespace, bin, plus, minus)?;

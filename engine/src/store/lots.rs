@@ -6,10 +6,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
-use crate::outcome::{Group, Sums};
+use crate::outcome::{Group, Source, Sums, Told};
 
 use super::db::{Tx, sql};
-use super::ledger::Source;
 use super::sum::RowSum;
 
 /// Evidence that one group gave in a cell on one day.
@@ -47,6 +46,22 @@ pub(crate) fn of_cell(conn: &Connection, cell: i64) -> Result<Vec<Lot>> {
         .map_err(sql)?;
     let rows = statement.query_map([cell], read).map_err(sql)?;
     rows.map(|row| Ok(checked(row.map_err(sql)?)?.1)).collect()
+}
+
+/// What groups told of a memory of this kind, in all the cells that count for it.
+pub(super) fn told(conn: &Connection, memory: i64, kind: i64) -> Result<Told> {
+    let mut statement = conn
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM lots WHERE cell IN (SELECT id FROM cells WHERE memory IN
+               (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1))"
+        ))
+        .map_err(sql)?;
+    let mut told = Told::of(kind);
+    for row in statement.query_map([memory], read).map_err(sql)? {
+        let (_, lot) = checked(row.map_err(sql)?)?;
+        told.shift((lot.group, lot.day), lot.sums.success, lot.sums.failure);
+    }
+    Ok(told)
 }
 
 /// The lots of all cells, by cell, group and day.

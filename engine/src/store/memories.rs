@@ -322,6 +322,7 @@ pub(crate) fn forget(tx: &mut Tx<'_>, mut row: MemoryRow) -> Result<()> {
     for text in [
         if leftover { "SELECT ?1" } else { "DELETE FROM payloads WHERE memory = ?1" },
         "DELETE FROM vectors WHERE memory = ?1",
+        "DELETE FROM trials WHERE memory = ?1",
         "DELETE FROM standings WHERE memory = ?1",
         "DELETE FROM origins WHERE memory = ?1",
     ] {

@@ -41,11 +41,13 @@ mod refill;
 pub(crate) mod registry;
 pub(crate) mod reports;
 pub(crate) mod salts;
+pub(crate) mod scales;
 mod schema;
 mod slip;
 pub(crate) mod standings;
 mod sum;
 pub(crate) mod tables;
+pub(crate) mod trials;
 
 pub(crate) use bound::{check_grounds, is_bound};
 pub(crate) use credit::Filed;

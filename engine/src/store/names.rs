@@ -14,6 +14,8 @@ pub(super) const COLUMNS: &str = "
 ALTER TABLE namespaces ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE kinds ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE principals ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX principals_registered ON principals(name) WHERE registered_at IS NOT NULL;
+CREATE INDEX principals_again ON principals(name || '');
 ";
 
 /// A namespace.
@@ -153,11 +155,19 @@ fn set_sum(conn: &Connection, table: &str, id: i64, sum: RowSum) -> rusqlite::Re
         .map(drop)
 }
 
-/// Refuses a name that the table has and its index lacks: a flipped bit there hides a row. Reads the whole table, so it
-/// is asked of names that are rarely unknown.
+/// Where to look for a name that an index does not lead to. Kinds are few: the whole table is read. Anybody can bring
+/// ever more names of principals: a second index, of which the first knows nothing, leads to them.
+fn elsewhere(table: &str) -> String {
+    match table {
+        "principals" => "principals INDEXED BY principals_again WHERE name || '' = ?1".to_owned(),
+        table => format!("{table} NOT INDEXED WHERE name = ?1"),
+    }
+}
+
+/// Refuses a name that the table has and its index lacks: a flipped bit there hides a row.
 fn not_hidden(conn: &Connection, table: &str, name: &str) -> Result<()> {
     let hidden: bool = conn
-        .prepare_cached(&format!("SELECT EXISTS(SELECT 1 FROM {table} NOT INDEXED WHERE name = ?1)"))
+        .prepare_cached(&format!("SELECT EXISTS(SELECT 1 FROM {})", elsewhere(table)))
         .and_then(|mut s| s.query_row([name], |r| r.get(0)))
         .map_err(sql)?;
     if hidden && !crate::sabotage::on("rows_unchecked") {
@@ -348,4 +358,37 @@ pub(super) fn adopt(conn: &Connection) -> rusqlite::Result<()> {
         set_sum(conn, "principals", known.id, known.sum())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema;
+
+    fn plan(conn: &Connection, text: &str) -> String {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).expect("a statement");
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().expect("a step") {
+            steps.push(row.get::<_, String>(3).expect("a text"));
+        }
+        steps.join("; ")
+    }
+
+    /// Whoever is new, and whoever loads a namespace, does not read all the names that were ever given.
+    #[test]
+    fn names_of_strangers_cost_nobody_a_look_at_all() {
+        let conn = Connection::open_in_memory().expect("a database");
+        schema::create(&conn).expect("the tables");
+        let known = plan(&conn, &format!("{PRINCIPAL} WHERE name = ?1"));
+        assert!(known.contains("SEARCH principals USING INDEX"), "{known}");
+        let hidden = plan(&conn, &format!("SELECT EXISTS(SELECT 1 FROM {})", elsewhere("principals")));
+        assert!(
+            hidden.contains("SEARCH principals USING") && hidden.contains("principals_again"),
+            "{hidden}"
+        );
+        assert!(!hidden.contains("SCAN principals"), "{hidden}");
+        let registered = plan(&conn, &format!("{PRINCIPAL} WHERE registered_at IS NOT NULL ORDER BY name"));
+        assert_eq!(registered, "SCAN principals USING INDEX principals_registered");
+    }
 }

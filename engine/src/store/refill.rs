@@ -6,13 +6,13 @@ use std::collections::btree_map::Entry;
 use rusqlite::Connection;
 
 use crate::error::Result;
-use crate::outcome::{Credit, Group, HalfLife, Sums, day};
+use crate::outcome::{Credit, Group, HalfLife, Source, Sums, day};
 
+use super::authorities::Trust;
 use super::cells;
 use super::db::{Tx, sql};
 use super::grid::{Place, Places};
 use super::half_lives;
-use super::ledger::Source;
 use super::names::intern_kind;
 use super::principals::Standing;
 
@@ -118,14 +118,14 @@ pub(super) fn refill(tx: &mut Tx<'_>, of: Of) -> Result<()> {
 }
 
 /// Sets the half-life of a kind.
-pub(crate) fn set_half_life(tx: &mut Tx<'_>, kind: &str, half_life: HalfLife) -> Result<()> {
+pub(crate) fn set_half_life(tx: &mut Tx<'_>, trust: &Trust, kind: &str, half_life: HalfLife) -> Result<()> {
     let kind = intern_kind(tx, kind)?;
     let before = half_lives::load(tx.conn, kind)?.is_some();
     match half_life {
         HalfLife::None if before => half_lives::unset(tx, kind)?,
         HalfLife::None => return Ok(()),
-        HalfLife::Days(days) => half_lives::set(tx, kind, Some(days), false)?,
-        HalfLife::Auto => half_lives::set(tx, kind, None, true)?,
+        HalfLife::Days(days) => half_lives::set(tx, trust, kind, Some(days), false)?,
+        HalfLife::Auto => half_lives::set(tx, trust, kind, None, true)?,
     }
     if before == (half_life != HalfLife::None) {
         return Ok(());

@@ -9,6 +9,7 @@
 //!   when a memory is forgotten.
 //! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.
+//!   `further_namespaces`: which namespaces they have hits of beside the first one searched; derived.
 //! - `situations`: query vectors of reported recalls, each once.
 //! - `reports`: what was told, as it was told. `experiences`: the credit each gives, per memory.
 //! - `cells`: sums of experiences per (memory, situation), or per (memory, grid cell) in a namespace with
@@ -22,7 +23,8 @@
 //! - `origins`: where memories come from, and what was noticed when they came.
 //! - `guard`: one row: whether the store is halted, and, signed, what halts were ended and what the audit keeps.
 //! - `policies`: what the owner has decided for a namespace.
-//! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once.
+//! - `standings`: memories that are quarantined, on probation, retired or pinned, or were once. `trials`: what was told
+//!   of these since the report from which on it counts, per (memory, group, day); derived.
 //! - `aliases`: memories that were merged into others.
 //! - `fields`: declared fields of the metadata; `field_values`: what memories hold there, derived from the payloads.
 //! - `authorities`: the signed statements by which keys were admitted and revoked, chained, never changed.
@@ -171,6 +173,8 @@ const STEPS: &[&[&str]] = &[&[
     super::origins::TABLE,
     super::authorities::TABLES,
     super::heads::TABLES,
+    super::calibrators::FURTHER,
+    super::trials::TABLE,
 ]];
 
 /// Creates the tables. The caller holds the write lock and records the identity in `meta`.
@@ -191,6 +195,8 @@ pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
     }
     if from < 3 {
         super::names::adopt(conn)?;
+        super::bound::adopt(conn)?;
+        super::trials::adopt(conn)?;
     }
     conn.pragma_update(None, "user_version", VERSION)
 }

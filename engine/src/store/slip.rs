@@ -56,6 +56,21 @@ const ON_TRIAL: u32 = 2;
 const UNPLACED: u32 = 4;
 
 impl Facts {
+    /// The namespaces of the hits, each once, by number.
+    pub(crate) fn namespaces_hit(&self) -> Vec<i64> {
+        let mut all: Vec<i64> = self.hits.iter().map(|hit| hit.namespace).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Those of them that are not the first one searched, under which the receipt is found anyway.
+    pub(crate) fn further(&self) -> Vec<i64> {
+        let mut further = self.namespaces_hit();
+        further.retain(|namespace| Some(namespace) != self.namespaces.first());
+        further
+    }
+
     /// Flags and number of namespaces (u32 each), namespaces (i64); if something was being held out, the
     /// share (f64) and the hit left out (u64, 0 for none); then the hits; little-endian.
     pub(crate) fn encode(&self) -> Vec<u8> {

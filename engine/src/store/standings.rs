@@ -3,9 +3,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::ReceiptId;
-use crate::outcome::{Credit, StandingState, Sums, Weights, Witnesses};
+use crate::outcome::{Group, StandingState, Sums, Told, Weights, Witnesses, day, outcomes};
 
 use super::aliases;
 use super::authorities::Trust;
@@ -14,8 +15,10 @@ use super::cells::{self, CellRow};
 use super::changes::Op;
 use super::db::{Tx, sql};
 use super::lots;
-use super::principals::{self, Standing};
+use super::memories;
+use super::scales;
 use super::sum::RowSum;
+use super::trials;
 
 /// The standing of a memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +132,7 @@ pub(crate) fn all(conn: &Connection, namespace: Option<i64>) -> Result<Vec<Stand
 
 /// Writes a standing.
 pub(crate) fn save(tx: &mut Tx<'_>, row: &StandingRow) -> Result<()> {
+    let is_kept = load(tx.conn, row.memory)?.is_some_and(|before| before.counts_from == row.counts_from);
     tx.conn
         .prepare_cached(
             "INSERT OR REPLACE INTO standings(memory, namespace, state, pinned, since, counts_from, reason, checksum)
@@ -140,6 +144,9 @@ pub(crate) fn save(tx: &mut Tx<'_>, row: &StandingRow) -> Result<()> {
             s.execute(params![memory, namespace, state, pinned, since, counts_from, reason, checksum])
         })
         .map_err(sql)?;
+    if !is_kept {
+        trials::renew(tx, row.memory)?;
+    }
     tx.change(Op::Standing, row.namespace, row.memory).map(|_| ())
 }
 
@@ -157,27 +164,41 @@ pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// The evidence that reports above number `after` give a memory, each with the weight of its reporter.
-pub(crate) fn evidence_since(conn: &Connection, trust: &Trust, memory: i64, after: i64) -> Result<Weights> {
-    let trust = principals::weights(conn, trust)?;
-    let mut statement = conn
-        .prepare_cached(
-            "SELECT e.outcome, e.credit, r.standing, r.reporter
-             FROM experiences e JOIN reports r ON r.id = e.report
-             WHERE e.memory IN (SELECT ?1 UNION ALL SELECT memory FROM aliases WHERE survivor = ?1) AND e.report > ?2 ORDER BY e.report",
-        )
-        .map_err(sql)?;
-    let mut rows = statement.query([memory, after]).map_err(sql)?;
-    let mut weights = Weights::default();
-    while let Some(row) = rows.next().map_err(sql)? {
-        let group = Standing::from_number(row.get(2).map_err(sql)?)?.group(row.get(3).map_err(sql)?);
-        let scale = trust.get(&group).copied().unwrap_or_default();
-        if scale > 0.0 {
-            let credit = Credit::from_raw(row.get(1).map_err(sql)?);
-            weights.add(Sums::of(credit, row.get(0).map_err(sql)?).into(), scale);
-        }
+/// What some of the reports on a memory are worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Since {
+    pub weights: Weights,
+    /// Outcomes that these count for.
+    pub outcomes: u64,
+}
+
+/// The evidence that reports above number `after` give a memory. Each weighs what it weighs in a recall: the cap of
+/// its day is that for all that was told on it, before and after.
+pub(crate) fn evidence_since(
+    conn: &Connection,
+    trust: &Trust,
+    memory: i64,
+    after: i64,
+    now: Timestamp,
+) -> Result<Since> {
+    let is_kept = load(conn, memory)?.is_some_and(|row| row.counts_from == after);
+    let parts = if is_kept { trials::load(conn, memory)? } else { trials::told_since(conn, memory, after)? };
+    let scales = scales::load(conn, trust)?;
+    let kind = memories::load(conn, memory)?.map_or(0, |row| row.kind);
+    // Nobody but the owner has a cap.
+    let told =
+        if parts.keys().all(|(group, _)| *group == Group::OWNER) || crate::sabotage::on("trials_unweighed") {
+            Told::of(kind)
+        } else {
+            lots::told(conn, memory, kind)?
+        };
+    let parts = || parts.iter().map(|(source, sums)| (*source, *sums));
+    let mut since = Since { outcomes: outcomes(parts(), &scales), ..Since::default() };
+    told.add_to(&mut since.weights, parts(), &scales, day(now));
+    if crate::sabotage::on("trials_unweighed") {
+        since.outcomes = since.weights.reports as u64;
     }
-    Ok(weights)
+    Ok(since)
 }
 
 /// The cells that count for a memory: its own, and those of the memories merged into it.

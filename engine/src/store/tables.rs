@@ -69,6 +69,7 @@ pub(crate) const ALL: &[Table] = &[
     ),
     table("situations", Holds::Known, &[]),
     table("receipts", Holds::Known, &[("situation", "situations", "id", "1")]),
+    table("further_namespaces", Holds::Nothing, &[("receipt", "receipts", "id", "1")]),
     table(
         "reports",
         Holds::Known,
@@ -100,6 +101,7 @@ pub(crate) const ALL: &[Table] = &[
         Holds::Memory("memory"),
         &[("memory", "memories", "id", "1"), ("namespace", "namespaces", "id", "1")],
     ),
+    table("trials", Holds::Memory("memory"), &[("memory", "standings", "memory", "1")]),
     table(
         "aliases",
         Holds::Nothing,
