@@ -82,7 +82,7 @@ impl Rows {
     /// What a search computes for each row.
     pub fn score(&self) -> f32 {
         let mut room = CentreScratch::default();
-        dispatch(Scores { rows: self, scorer: self.probe.scorer(&[], &mut room) })
+        dispatch(Scores { rows: self, scorer: self.probe.scorer(&[], false, &mut room) })
     }
 
     /// The product within [`Self::score`]: query as u8, codes as i8.

@@ -63,7 +63,7 @@ impl Given {
 /// points, if it has one. Points with the same node become one: it has the links of all. A row with more
 /// links than there is room for is chosen anew by the diversity rule. Then every node is made findable.
 pub(crate) fn adopt(
-    table: &CodeTable,
+    table: &mut CodeTable,
     given: &Given,
     node_of: &[Option<u32>],
     pool: &rayon::ThreadPool,
@@ -83,6 +83,7 @@ pub(crate) fn adopt(
     let entry = entry.unwrap_or_else(first);
     let rows = dispatch(TakeOver { table, given, node_of, rows: Rows::empty(given.m, levels) });
     let mut graph = rows.finish(entry);
+    graph.settle(table, given.m);
     if crate::sabotage::on("strays_stay") {
         return Ok(graph);
     }

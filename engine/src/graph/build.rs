@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-use crate::vector::{AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, dispatch, encode, prefetch};
+use crate::vector::{
+    AlignedBytes, CodeKind, CodeMeta, Kernel, Metric, Task, coarse, dispatch, encode, prefetch,
+};
 
 use super::pool::{Entry, Floor, Fresh, Pool, Visited};
 use super::prune::select_diverse;
@@ -37,11 +39,14 @@ pub(crate) struct BuildParams {
     pub graph_from: usize,
     /// Decides levels and insertion order.
     pub seed: u64,
+    /// From this dimension on, codes of a space with a graph are kept in halves: below, a walk would read hardly fewer
+    /// lines of the cache.
+    pub halves_from: usize,
 }
 
 impl Default for BuildParams {
     fn default() -> Self {
-        BuildParams { m: 16, ef_construction: 200, graph_from: 1024, seed: 0x5EED }
+        BuildParams { m: 16, ef_construction: 200, graph_from: 1024, seed: 0x5EED, halves_from: 128 }
     }
 }
 
@@ -65,13 +70,15 @@ pub(crate) struct BuiltGraph {
     pub rescued: u64,
     /// Links on layer 0 that an adopted graph did not come with; 0 for one built here.
     pub added: u64,
+    /// The number that each node had in the table that was given.
+    pub order: Vec<u32>,
 }
 
 impl BuiltGraph {
     /// An order of the nodes in which neighbours lie near one another: a chain along links, each node followed by
     /// one that is linked from it, or from the last node before it that has such a neighbour left. What a search
     /// touches then shares pages and translations of addresses, more than in the order of a breadth-first walk.
-    pub(crate) fn by_locality(&self, m: usize) -> Vec<u32> {
+    fn by_locality(&self, m: usize) -> Vec<u32> {
         /// How many nodes back a neighbour that is left is looked for.
         const BACK: usize = 200;
         let nodes = self.links.len() / (2 * m);
@@ -91,8 +98,12 @@ impl BuiltGraph {
         order
     }
 
-    /// Numbers the nodes anew: `order` has the present number of each new one.
-    pub(crate) fn renumber(&mut self, order: &[u32], m: usize) {
+    /// Numbers the nodes anew, by locality, here and in the table. Before anything is searched for: of nodes as good as
+    /// one another a walk keeps those with the lowest numbers.
+    pub(super) fn settle(&mut self, table: &mut CodeTable, m: usize) {
+        self.order = self.by_locality(m);
+        table.renumber(&self.order);
+        let order = &self.order;
         let mut new_of = vec![0u32; order.len()];
         for (new, &old) in order.iter().enumerate() {
             new_of[old as usize] = new as u32;
@@ -107,6 +118,7 @@ impl BuiltGraph {
 
 /// The codes of all nodes of a space, and what distances between them need.
 pub(crate) struct CodeTable {
+    metric: Metric,
     kind: CodeKind,
     span: usize,
     bytes: AlignedBytes,
@@ -117,6 +129,8 @@ pub(crate) struct CodeTable {
     heights: Vec<f32>,
     /// Squared lengths of the vectors for the inner product; empty for the other metrics.
     lengths: Vec<f32>,
+    /// 128 times the sums of the codes as their coarse halves tell them; empty: searches read codes whole.
+    coarse_sums: Vec<i32>,
 }
 
 impl CodeTable {
@@ -156,11 +170,36 @@ impl CodeTable {
         let most = lengths.iter().fold(0f64, |a, &b| a.max(b));
         let heights = lengths.iter().map(|l| (most - l).max(0.0).sqrt() as f32).collect();
         let lengths = lengths.iter().map(|&l| l as f32).collect();
-        CodeTable { kind, span, bytes, metas, norms, heights, lengths }
+        CodeTable { metric, kind, span, bytes, metas, norms, heights, lengths, coarse_sums: Vec::new() }
+    }
+
+    /// Searches will walk by the coarse halves of the codes, which are i8.
+    pub(crate) fn halve(&mut self) {
+        let sum = |code: &[u8]| code.iter().map(|&c| i32::from(coarse(c).cast_signed())).sum::<i32>();
+        self.coarse_sums = self.bytes.chunks_exact(self.span.max(1)).map(|code| 128 * sum(code)).collect();
     }
 
     pub(crate) fn len(&self) -> usize {
         self.metas.len()
+    }
+
+    /// Numbers the nodes anew: `order` has the present number of each new one.
+    fn renumber(&mut self, order: &[u32]) {
+        let mut bytes = AlignedBytes::zeroed(self.bytes.len());
+        for (code, &old) in bytes.chunks_exact_mut(self.span.max(1)).zip(order) {
+            code.copy_from_slice(self.code(old));
+        }
+        self.bytes = bytes;
+        fn pick<T: Copy>(all: &mut Vec<T>, order: &[u32]) {
+            if !all.is_empty() {
+                *all = order.iter().map(|&old| all[old as usize]).collect();
+            }
+        }
+        pick(&mut self.metas, order);
+        pick(&mut self.norms, order);
+        pick(&mut self.heights, order);
+        pick(&mut self.lengths, order);
+        pick(&mut self.coarse_sums, order);
     }
 
     /// The code of a node, padded.
@@ -200,6 +239,34 @@ impl CodeTable {
                 let (ma, mb) = (&self.metas[a as usize], &self.metas[b as usize]);
                 let dot = kernel.dot_codes(self.code(a), self.code(b), mb.sum128);
                 self.norms[a as usize] + self.norms[b as usize] - 2.0 * (ma.scale * mb.scale) * dot as f32
+            }
+        }
+    }
+
+    /// What a walk to the vector of `a` orders `b` by, higher is better: [`CodeTable::likeness`], or minus the squared
+    /// distance with `inner` not set. Of codes in halves it is what [`Scorer::coarse`](crate::vector::Scorer::coarse)
+    /// gives a search for that vector, number for number but for the inner product: whether a walk comes by a node in a
+    /// crowd hangs by the last bit.
+    #[inline(always)]
+    pub(super) fn walked<K: Kernel>(&self, kernel: K, a: u32, b: u32, inner: bool) -> f32 {
+        let Some(&sum128) = self.coarse_sums.get(b as usize) else {
+            return if inner { self.likeness(kernel, a, b) } else { -self.distance(kernel, a, b) };
+        };
+        let (ma, mb) = (&self.metas[a as usize], &self.metas[b as usize]);
+        let sum = ma.sum128 / 128;
+        // The coarse half takes what it does not say for 7.5, the kernel for 8.
+        let dot = (kernel.dot_coarse(self.code(a), self.code(b), sum128) - 8 * sum) as f32 + 7.5 * sum as f32;
+        let norm = ma.norm2.sqrt();
+        match (self.metric, self.lengths.get(b as usize)) {
+            (Metric::L2, _) => -norm * norm + 2.0 * ma.scale * mb.scale * dot - mb.norm2,
+            (Metric::Cosine, _) => (1.0 - norm * norm / 2.0) + ma.scale * mb.scale * dot - 0.5 * mb.norm2,
+            // Not cut off at 0: a coarse half may make near points seem nearer than that, and their order counts.
+            (Metric::Dot, length) => {
+                let flat = ma.norm2 + mb.norm2 - 2.0 * ma.scale * mb.scale * dot;
+                match length {
+                    Some(length) if inner => length - flat,
+                    _ => -(flat + self.rise(a, b)),
+                }
             }
         }
     }
@@ -411,7 +478,7 @@ impl Task for Insertions<'_> {
 
 /// Builds a graph over at least one node, on the threads of `pool`.
 pub(crate) fn build(
-    table: &CodeTable,
+    table: &mut CodeTable,
     params: &BuildParams,
     pool: &rayon::ThreadPool,
     cancel: &AtomicBool,
@@ -448,6 +515,7 @@ pub(crate) fn build(
         return Err(Cancelled);
     }
     let mut graph = finish(builder);
+    graph.settle(table, m);
     repair(table, &mut graph, m, pool, cancel);
     if cancel.load(Relaxed) { Err(Cancelled) } else { Ok(graph) }
 }

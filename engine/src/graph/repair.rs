@@ -190,11 +190,7 @@ impl<K: Kernel> Layer for Around<'_, K> {
     }
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
-        if self.inner {
-            self.table.likeness(self.kernel, self.node, node)
-        } else {
-            -self.table.distance(self.kernel, self.node, node)
-        }
+        self.table.walked(self.kernel, self.node, node, self.inner)
     }
     #[inline(always)]
     fn prefetch(&self, node: u32) {
@@ -345,18 +341,36 @@ impl Task for Trials<'_> {
                 }
                 at.0 = graph.records[record as usize];
             }
-            pool.reset(match learn {
+            let mut width = match learn {
                 Learn::Largest => LARGEST_WIDTH,
                 Learn::Missed => TRIAL_WIDTH,
-            });
-            visited.reset(table.len());
-            visited.insert(at.0);
-            pool.insert(Entry::new(at.1, at.0));
-            walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
+            };
+            let own = around.score(node);
+            // Where a crowd is as good as the node, a search is made again, wider.
+            let found = loop {
+                pool.reset(width);
+                visited.reset(table.len());
+                visited.insert(at.0);
+                pool.insert(Entry::new(at.1, at.0));
+                walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
+                let best = pool.entries()[0].score();
+                let there = if table.is_inner_product() {
+                    // What has a larger product with the node than itself is as good an answer.
+                    best >= own
+                } else {
+                    pool.entries().iter().any(|e| e.node() == node)
+                };
+                let crowded = pool.is_full() && pool.entries().last().is_some_and(|last| last.score() >= own);
+                if matches!(learn, Learn::Largest) || there || !crowded || width >= table.len() {
+                    break there;
+                }
+                width *= 4;
+            };
             match learn {
                 Learn::Missed => {
-                    if pool.entries()[0].score() < table.likeness(kernel, node, node) {
-                        learnt.push((node, pool.entries().iter().map(|e| e.node()).collect()));
+                    if !found {
+                        let ends = pool.entries().iter().take(TRIAL_WIDTH).map(|e| e.node()).collect();
+                        learnt.push((node, ends));
                     }
                 }
                 Learn::Largest => {

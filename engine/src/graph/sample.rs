@@ -57,7 +57,7 @@ impl CodeBlock {
         }
         effort.bytes += (self.codes.len() + size_of_val(&*self.metas)) as u64;
         effort.distances += self.metas.len() as u64;
-        let scorer = probe.scorer(&[], &mut scratch.centre);
+        let scorer = probe.scorer(&[], false, &mut scratch.centre);
         dispatch(Pass { block: self, scorer, unit, out });
     }
 }

@@ -92,7 +92,7 @@ impl<I: Iterator<Item = u32>> Task for FirstPass<'_, '_, I> {
         let mut scored = 0;
         for node in self.nodes {
             let meta: &CodeMeta = self.view.meta(node);
-            let score = self.scorer.score(kernel, self.view.code(node), meta);
+            let score = self.view.whole(&self.scorer, kernel, node);
             self.sieve.offer(score, self.scorer.certain_error(meta), node);
             scored += 1;
         }
@@ -134,13 +134,13 @@ pub(super) fn scan_all<'v, E>(
 ) -> Result<(), E> {
     let scored = dispatch(FirstPass {
         view,
-        scorer: probe.scorer(view.mean, &mut scratch.centre),
+        scorer: probe.scorer(view.mean, view.layout.is_halved(), &mut scratch.centre),
         nodes,
         sieve: Sieve::new(want, &mut scratch.least, &mut scratch.candidates),
     });
     effort.scans += 1;
     effort.distances += scored;
-    effort.bytes += scored * (view.layout.stride - view.layout.code_at) as u64;
+    effort.bytes += scored * view.code_bytes();
     let before = effort.reranked;
     settle(
         want,

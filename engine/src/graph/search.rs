@@ -83,28 +83,39 @@ pub(crate) fn search<'v, E>(
     }
     let mut per_width = SCORED_PER_WIDTH;
     while view.has_graph() && width.saturating_mul(per_width) < scanned {
-        let scorer = probe.scorer(view.mean, &mut scratch.centre);
-        let room = Room { pool: &mut scratch.pool, visited: &mut scratch.visited, fresh: &mut scratch.fresh };
-        let (scored, rows) = dispatch(Walk { view, scorer, width, floor, room });
+        let scorer = probe.scorer(view.mean, view.layout.is_halved(), &mut scratch.centre);
+        let room = Room {
+            pool: &mut scratch.pool,
+            visited: &mut scratch.visited,
+            fresh: &mut scratch.fresh,
+            rescored: &mut scratch.rescored,
+        };
+        let walked = dispatch(Walk { view, scorer, width, floor, room });
         effort.graph_searches += 1;
-        effort.distances += scored;
-        effort.bytes +=
-            scored * (view.layout.stride - view.layout.code_at) as u64 + rows * view.layout.code_at as u64;
+        effort.distances += walked.scored;
+        effort.bytes += walked.scored * (view.layout.stride - view.layout.code_at) as u64
+            + walked.rows * view.layout.code_at as u64
+            + (scratch.rescored.len() * view.layout.fine) as u64;
 
         let (pool, found) = (&scratch.pool, &mut scratch.found);
+        let entries = if view.layout.is_halved() { &scratch.rescored } else { pool.entries() };
+        // What is beyond the pool is at most this similar.
+        let most_left = pool
+            .entries()
+            .last()
+            .map(|e| e.score() + walked.understated + scorer.likely_error(view.meta(e.node())));
         let seen = rerank(
             view,
             probe,
             &scorer,
             Want { best: want, sure },
             accept,
-            pool.entries(),
+            (entries, most_left),
             found,
             effort,
             &vector,
         )?;
         // The best of all spaces are found when what is left here is certainly none of them.
-        let most_left = pool.entries().last().map(|e| e.score() + scorer.likely_error(view.meta(e.node())));
         let reached = floor.score().is_some_and(|floor| most_left.is_none_or(|most| most < floor));
         // Everything reachable was seen and it was not enough: only a scan can tell whether there is more.
         if !reached && !pool.is_full() && found.len() < want {
@@ -168,6 +179,18 @@ struct Room<'a> {
     pool: &'a mut super::pool::Pool,
     visited: &'a mut super::pool::Visited,
     fresh: &'a mut super::pool::Fresh,
+    rescored: &'a mut Vec<Entry>,
+}
+
+/// What a walk cost, and how far its scores are off.
+struct Walked {
+    /// Nodes scored.
+    scored: u64,
+    /// Rows read.
+    rows: u64,
+    /// By how much the coarse half of a code understates a similarity at most, of the nodes in the pool; 0 where codes
+    /// are whole. Measured, not computed: codes of points near one another err to the same side.
+    understated: f32,
 }
 
 /// One walk from the entry point down (Algorithm 5), leaving its pool.
@@ -180,11 +203,10 @@ struct Walk<'a> {
 }
 
 impl Task for Walk<'_> {
-    /// Nodes scored, rows read.
-    type Out = (u64, u64);
+    type Out = Walked;
 
     #[inline(always)]
-    fn run<K: Kernel>(self, kernel: K) -> (u64, u64) {
+    fn run<K: Kernel>(self, kernel: K) -> Walked {
         let view = self.view;
         let ground = Ground { view, scorer: self.scorer, kernel };
         let mut scored = 1;
@@ -201,14 +223,39 @@ impl Task for Walk<'_> {
             }
             view.upper.nodes[record as usize]
         };
-        let Room { pool, visited, fresh } = self.room;
+        let Room { pool, visited, fresh, rescored } = self.room;
         pool.reset(self.width);
         visited.reset(view.nodes as usize);
         visited.insert(node);
         pool.insert(Entry::new(super::walk::Layer::score(&ground, node), node));
         let (walked, rows) = walk(&ground, pool, visited, fresh, self.floor);
-        (scored + walked, rows)
+        let understated = rescore(&ground, pool.entries(), rescored);
+        Walked { scored: scored + walked, rows, understated }
     }
+}
+
+/// Puts the entries of a pool into the order of the whole of their codes, where these are in halves. Gives the most by
+/// which a coarse half understated.
+#[inline(always)]
+fn rescore<K: Kernel>(ground: &Ground<'_, K>, entries: &[Entry], rescored: &mut Vec<Entry>) -> f32 {
+    rescored.clear();
+    if !ground.view.layout.is_halved() {
+        return 0.0;
+    }
+    for e in entries.iter().take(CODES_AHEAD) {
+        ground.view.prefetch_fine(e.node());
+    }
+    let mut understated = 0f32;
+    for (i, e) in entries.iter().enumerate() {
+        if let Some(later) = entries.get(i + CODES_AHEAD) {
+            ground.view.prefetch_fine(later.node());
+        }
+        let whole = ground.view.whole(&ground.scorer, ground.kernel, e.node());
+        understated = understated.max(whole - e.score());
+        rescored.push(Entry::new(whole, e.node()));
+    }
+    rescored.sort_unstable();
+    understated
 }
 
 struct Seen {
@@ -218,7 +265,8 @@ struct Seen {
     saturated: bool,
 }
 
-/// Exact similarities of every pool member that may be among the best `want`, into `found`.
+/// Exact similarities of every pool member that may be among the best `want`, into `found`. `most_left` is what lies
+/// beyond the pool at most.
 #[allow(clippy::too_many_arguments, reason = "as search")]
 fn rerank<'v, E>(
     view: &View<'_>,
@@ -226,7 +274,7 @@ fn rerank<'v, E>(
     scorer: &Scorer<'_>,
     Want { best: want, sure }: Want,
     accept: Accept<'_>,
-    entries: &[Entry],
+    (entries, most_left): (&[Entry], Option<f32>),
     found: &mut Vec<Found>,
     effort: &mut Effort,
     vector: impl Fn(u32) -> Result<&'v [f32], E>,
@@ -262,9 +310,6 @@ fn rerank<'v, E>(
     effort.distances += reranked;
     effort.bytes += reranked * 4 * probe.vector().len() as u64;
     let certain = found.get(sure.clamp(1, want) - 1).filter(|_| found.len() == want);
-    let saturated = entries.last().is_some_and(|e| {
-        let most = e.score() + scorer.likely_error(view.meta(e.node()));
-        certain.is_none_or(|last| most >= last.similarity)
-    });
+    let saturated = most_left.is_some_and(|most| certain.is_none_or(|last| most >= last.similarity));
     Ok(Seen { accepted, saturated })
 }

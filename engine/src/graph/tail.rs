@@ -78,7 +78,7 @@ pub(crate) fn scan_rows<'r>(
     }
     let dim = probe.vector().len();
     let scored = dispatch(FirstPass {
-        scorer: probe.scorer(&[], &mut scratch.centre),
+        scorer: probe.scorer(&[], false, &mut scratch.centre),
         rows: rows.clone(),
         accept,
         sieve: Sieve::new(want, &mut scratch.least, &mut scratch.candidates),

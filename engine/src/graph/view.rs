@@ -1,6 +1,6 @@
 //! A space as the search sees it: views of bytes, validated by whoever made them.
 
-use crate::vector::{CodeKind, CodeMeta, Kernel, Scorer, prefetch};
+use crate::vector::{CodeKind, CodeMeta, Kernel, Scorer, half_len, prefetch};
 
 use super::walk::Layer;
 
@@ -11,10 +11,13 @@ pub(crate) const NO_LINK: u32 = u32::MAX;
 ///
 /// ```text
 /// 0                      links: 2M u32 (absent in a space without a graph), padded to 64
-/// code_at                code: CodeKind::code_len, a multiple of 16
+/// code_at                code: CodeKind::code_len, or its coarse half: half_len; a multiple of 16
 /// meta_at                CodeMeta: 16
 /// ..stride               zeros up to a multiple of 64
 /// ```
+///
+/// Where codes are in halves, the fine ones follow all blocks, each padded with zeros to a multiple of 64: a walk, which
+/// compares many nodes, reads the coarse ones; what it ends with is compared by both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Links in a row: 2M, or 0 without a graph.
@@ -23,6 +26,8 @@ pub(crate) struct Layout {
     pub code_at: usize,
     /// Bytes of code the kernels read, from `code_at`; ends within the block.
     pub code_span: usize,
+    /// Bytes of a fine half with its padding; 0 where codes are whole.
+    pub fine: usize,
     /// Offset of the metadata.
     pub meta_at: usize,
     /// Size of a block, a multiple of 64.
@@ -30,17 +35,33 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Layout for `m` links per upper layer (0: no graph).
+    /// Layout for `m` links per upper layer (0: no graph), with codes whole.
     pub(crate) fn new(kind: CodeKind, dim: usize, m: usize) -> Layout {
+        Layout::of(m, kind.code_len(dim), 0)
+    }
+
+    /// The same with i8 codes in halves.
+    pub(crate) fn halved(dim: usize, m: usize) -> Layout {
+        Layout::of(m, half_len(dim), half_len(dim).next_multiple_of(64))
+    }
+
+    fn of(m: usize, code_len: usize, fine: usize) -> Layout {
         let code_at = (2 * m * 4).next_multiple_of(64);
-        let meta_at = code_at + kind.code_len(dim);
+        let meta_at = code_at + code_len;
         Layout {
             slots: 2 * m,
             code_at,
-            code_span: kind.padded_len(dim),
+            code_span: code_len.next_multiple_of(64),
+            fine,
             meta_at,
             stride: (meta_at + 16).next_multiple_of(64),
         }
+    }
+
+    /// Whether codes are in halves.
+    #[inline(always)]
+    pub(crate) fn is_halved(&self) -> bool {
+        self.fine > 0
     }
 }
 
@@ -108,6 +129,8 @@ pub(crate) struct View<'a> {
     pub m: usize,
     /// `nodes` blocks of `layout.stride` bytes, 64-byte aligned.
     pub blocks: &'a [u8],
+    /// `nodes` fine halves of `layout.fine` bytes, 64-byte aligned.
+    pub fine: &'a [u8],
     /// Where a search without upper layers starts.
     pub entry: u32,
     pub upper: Upper<'a>,
@@ -129,6 +152,33 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub(crate) fn code(&self, node: u32) -> &'a [u8] {
         &self.block(node)[self.layout.code_at..self.layout.code_at + self.layout.code_span]
+    }
+
+    /// The fine half of a code that is in halves.
+    #[inline(always)]
+    fn fine(&self, node: u32) -> &'a [u8] {
+        &self.fine[node as usize * self.layout.fine..][..self.layout.fine]
+    }
+
+    /// Brings near what [`View::whole`] reads beyond what a walk has read.
+    #[inline(always)]
+    pub(super) fn prefetch_fine(&self, node: u32) {
+        prefetch(self.fine(node));
+    }
+
+    /// Similarity by the code, all of it.
+    #[inline(always)]
+    pub(super) fn whole<K: Kernel>(&self, scorer: &Scorer<'_>, kernel: K, node: u32) -> f32 {
+        if self.layout.is_halved() {
+            scorer.whole(kernel, self.code(node), self.fine(node), self.meta(node))
+        } else {
+            scorer.score(kernel, self.code(node), self.meta(node))
+        }
+    }
+
+    /// Bytes of a node's code and what lies with it, links aside.
+    pub(super) fn code_bytes(&self) -> u64 {
+        (self.layout.stride - self.layout.code_at + self.layout.fine) as u64
     }
 
     /// The code's metadata.
@@ -188,7 +238,12 @@ impl<K: Kernel> Layer for Ground<'_, K> {
 
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
-        self.scorer.score(self.kernel, self.view.code(node), self.view.meta(node))
+        let (code, meta) = (self.view.code(node), self.view.meta(node));
+        if self.view.layout.is_halved() {
+            self.scorer.coarse(self.kernel, code, meta)
+        } else {
+            self.scorer.score(self.kernel, code, meta)
+        }
     }
 
     #[inline(always)]

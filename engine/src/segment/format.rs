@@ -36,7 +36,7 @@
 //! |---|---|---|
 //! | 1 | directory | an entry, see below; ascending by (namespace, kind) |
 //! | 2 | ids | ids: u64 x owners, ascending; node of each: u32 x owners; starts: u32 x (nodes + 1); positions: u32 x owners, those in ids that own node n are `positions[starts[n]..starts[n + 1]]`, ascending; zeros up to a multiple of 8 |
-//! | 3 | blocks | a block per node: links, code, code metadata, see below |
+//! | 3 | blocks | a block per node: links, code, code metadata, see below; then, where codes are in halves, the fine half of each node's |
 //! | 4 | upper | with a graph: counts: u32 x levels, records reaching layer 1, 2, ...; nodes: u32 x records; for each layer from 1: links: u32 x M for each record that reaches it |
 //! | 5 | means | with a mean: f32 x dim, taken off every vector before coding |
 //! | 6 | vectors | f32 x dim per node, prepared (unit length under cosine) |
@@ -49,7 +49,7 @@
 //! | 0 | 8 | namespace: u64 |
 //! | 8 | 1 | kind: 0 memories, 1 experiences |
 //! | 9 | 1 | metric: 0 cosine, 1 dot, 2 l2 |
-//! | 10 | 1 | code: 0 f32 (dim below 16), 1 i8 |
+//! | 10 | 1 | code: 0 f32 (dim below 16), 1 i8, 2 i8 in halves (with a graph only) |
 //! | 11 | 1 | flags: bit 0 graph, bit 1 mean |
 //! | 12 | 4 | m: u32, links per record of the upper layers, half as many as per node on layer 0; 0 without a graph |
 //! | 16 | 4 | nodes: u32, 1 to 2^31 - 1 |
@@ -63,7 +63,10 @@
 //! # Block
 //!
 //! Links: u32 x 2M, node numbers, `0xFFFF_FFFF` in unused places at the end; absent without a graph; padded
-//! with zeros to a multiple of 64. Code: i8 (or f32) x dim, padded to a multiple of 16. Metadata: f32 scale,
+//! with zeros to a multiple of 64. Code: i8 (or f32) x dim, padded with zeros to a multiple of 16, or the coarse half of
+//! it. The halves of a code c: four bits per dimension, of c + 128 the upper ones (coarse) or the lower ones (fine); in
+//! byte i the lower four bits are of dimension i, the upper four of dimension i + (dim + 1) / 2; coarse padded with zeros
+//! to a multiple of 16, fine to one of 64. Metadata: f32 scale,
 //! i32 128 times the sum of the i8 codes, f32 squared length of the vector less the mean, f32 length of what
 //! the code misses of it. Zeros up to a multiple of 64. In the upper section links are record numbers; the
 //! records are sorted by descending level, so that the records of a layer are the first `counts[layer - 1]`.
@@ -86,6 +89,8 @@ pub(super) const HEADER_LEN: usize = 320;
 pub(super) const HAS_GRAPH: u8 = 1;
 /// Directory flag: codes are of vectors less a mean.
 pub(super) const HAS_MEAN: u8 = 2;
+/// Directory code: i8 in halves.
+pub(super) const HALVED: u8 = 2;
 /// Most nodes of a space: a search keeps a node in 31 bits.
 pub(super) const MAX_NODES: u32 = (1 << 31) - 1;
 
@@ -244,6 +249,8 @@ mod tests {
             assert!(text.contains(&format!("//! | {} | {} |", s as usize + 1, s.name())));
         }
         let layout = crate::graph::Layout::new(crate::vector::CodeKind::I8, 384, 16);
-        assert_eq!((layout.code_at, layout.meta_at, layout.stride), (128, 512, 576));
+        assert_eq!((layout.code_at, layout.meta_at, layout.stride, layout.fine), (128, 512, 576, 0));
+        let halved = crate::graph::Layout::halved(384, 16);
+        assert_eq!((halved.code_at, halved.meta_at, halved.stride, halved.fine), (128, 320, 384, 192));
     }
 }

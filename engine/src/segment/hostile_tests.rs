@@ -15,12 +15,16 @@ use super::{
 
 const DIM: usize = 16;
 
-/// Two spaces, one of them with a graph of several layers.
-fn small() -> Vec<u8> {
+/// Two spaces, one of them with a graph of several layers; its codes in halves, and whole.
+fn both_kinds() -> [Vec<u8>; 2] {
+    [small(DIM), small(DIM + 1)]
+}
+
+fn small(halves_from: usize) -> Vec<u8> {
     let mut random = Random::new(11);
     let rows: Vec<Vec<f32>> = (0..160).map(|_| random.vector(DIM)).collect();
     let few: Vec<Vec<f32>> = (0..7).map(|i| random.near(&rows[i / 2], 0.0)).collect();
-    let build = BuildParams { m: 4, graph_from: 20, ..params() };
+    let build = BuildParams { m: 4, graph_from: 20, halves_from, ..params() };
     write(DIM, vec![input(Metric::L2, 0, &rows), input(Metric::L2, 3, &few)], &build, 1)
 }
 
@@ -49,43 +53,48 @@ fn try_answers(bytes: Vec<u8>) -> Result<Vec<Found>, SegmentFault> {
 
 #[test]
 fn every_truncation_is_refused() {
-    let good = small();
-    assert!(try_answers(good.clone()).is_ok_and(|a| a.len() == 30));
-    for len in 0..good.len() {
-        assert!(Segment::open(Bytes::heap(good[..len].to_vec()), &expect(DIM)).is_err(), "at {len}");
+    for good in both_kinds() {
+        assert!(try_answers(good.clone()).is_ok_and(|a| a.len() == 30));
+        for len in 0..good.len() {
+            assert!(Segment::open(Bytes::heap(good[..len].to_vec()), &expect(DIM)).is_err(), "at {len}");
+        }
+        let mut longer = good;
+        longer.push(0);
+        assert!(Segment::open(Bytes::heap(longer), &expect(DIM)).is_err());
     }
-    let mut longer = good;
-    longer.push(0);
-    assert!(Segment::open(Bytes::heap(longer), &expect(DIM)).is_err());
 }
 
 #[test]
 fn every_flipped_byte_is_noticed_or_without_consequence() {
-    let good = small();
-    let truth = try_answers(good.clone()).expect("whole");
-    let mut noticed = 0;
-    for at in 0..good.len() {
-        for flip in [0x01, 0x80] {
-            let mut bad = good.clone();
-            bad[at] ^= flip;
-            match try_answers(bad) {
-                Err(_) => noticed += 1,
-                Ok(answers) => assert_eq!(answers, truth, "flip of byte {at}"),
+    for good in both_kinds() {
+        let truth = try_answers(good.clone()).expect("whole");
+        let mut noticed = 0;
+        for at in 0..good.len() {
+            for flip in [0x01, 0x80] {
+                let mut bad = good.clone();
+                bad[at] ^= flip;
+                match try_answers(bad) {
+                    Err(_) => noticed += 1,
+                    Ok(answers) => assert_eq!(answers, truth, "flip of byte {at}"),
+                }
             }
         }
+        assert!(noticed > good.len(), "most flips are noticed: {noticed} of {}", 2 * good.len());
     }
-    assert!(noticed > good.len(), "most flips are noticed: {noticed} of {}", 2 * good.len());
 }
 
 #[test]
 fn contents_that_lie_under_right_checksums_do_no_harm() {
-    let good = small();
+    both_kinds().iter().for_each(|good| lies_do_no_harm(good));
+}
+
+fn lies_do_no_harm(good: &[u8]) {
     let mut random = Random::new(13);
     let mut refused = 0;
     // Every byte but those of full vectors, whose own checksums catch them, and codes, which only mislead.
     for at in 8..good.len() {
         for value in [0x00, 0x01, 0x7F, 0xFF, random.below(256) as u8] {
-            let mut bad = good.clone();
+            let mut bad = good.to_vec();
             if bad[at] == value {
                 continue;
             }
@@ -103,7 +112,7 @@ fn contents_that_lie_under_right_checksums_do_no_harm() {
 
 #[test]
 fn a_damaged_vector_is_noticed_when_it_is_read_and_counted_by_verify() {
-    let mut bytes = small();
+    let mut bytes = small(DIM);
     let header: Header = bytemuck::pod_read_unaligned(&bytes[..HEADER_LEN]);
     let at = header.sections[Section::Vectors as usize].offset as usize + 5 * DIM * 4;
     bytes[at] ^= 1;
@@ -118,7 +127,7 @@ fn a_damaged_vector_is_noticed_when_it_is_read_and_counted_by_verify() {
 
 #[test]
 fn a_segment_of_another_store_or_other_rows_is_refused() {
-    let bytes = small();
+    let bytes = small(DIM);
     let good = expect(DIM);
     let others = [
         Expect { store_id: [8; 16], ..good },

@@ -2,8 +2,8 @@
 //!
 //! `WISEN_ANN_DIR=<folder> cargo test --release -p wisen --lib measure_minilm -- --ignored --nocapture`
 //!
-//! The folder holds raw little-endian f32 rows of 384: `base.f32` (60,000), `query_id.f32` and
-//! `query_ood.f32` (1,000 each).
+//! The folder holds raw little-endian f32 rows of 384: `base.f32` (60,000), and in its folders `id` and `ood`
+//! `query.f32` (1,000) and `gt.i32` (rows of their exact neighbours). `WISEN_HALVES_FROM=400` keeps codes whole.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::graph::{Accept, BuildParams, DEFAULT_WIDTH, Effort, Scratch};
 use crate::vector::{Metric, Probe};
 
-use super::testing::{brute, open, write};
+use super::testing::{open, write};
 use super::{Segment, SpaceInput, SpaceKind, verify};
 
 const DIM: usize = 384;
@@ -41,21 +41,29 @@ fn measure_minilm() {
         given: None,
     };
     let begun = Instant::now();
-    let bytes = write(DIM, vec![input.clone()], &BuildParams::default(), 2);
+    let halves_from = std::env::var("WISEN_HALVES_FROM").map_or(128, |n| n.parse().expect("a number"));
+    let params = BuildParams { halves_from, ..BuildParams::default() };
+    let bytes = write(DIM, vec![input.clone()], &params, 2);
     println!("build (2 threads) {:.1} s, {} MB", begun.elapsed().as_secs_f64(), bytes.len() >> 20);
     let begun = Instant::now();
     let segment = open(bytes, DIM);
     println!("open {:.1} ms; {:?}", begun.elapsed().as_secs_f64() * 1e3, verify(&segment));
 
-    for name in ["query_id.f32", "query_ood.f32"] {
-        let queries = read(dir, name);
+    for name in ["id", "ood"] {
+        let dir = dir.join(name);
+        let queries = read(&dir, "query.f32");
+        let gt = std::fs::read(dir.join("gt.i32")).expect("gt.i32 is there");
         let probes: Vec<Vec<f32>> =
             queries.chunks_exact(DIM).map(|q| Metric::Cosine.prepare(q).expect("unit")).collect();
-        let truth: Vec<Vec<u64>> = probes
-            .iter()
-            .map(|q| brute(&input, DIM, q, 10, |_| true).iter().map(|f| f.id).collect())
-            .collect();
-        for width in [16, 20, 24, 32, 48, 64, 96, 128, 200] {
+        let per = gt.len() / 4 / probes.len();
+        let nearest = |row: &[u8]| {
+            row.chunks_exact(4)
+                .take(10)
+                .map(|b| u64::from(u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
+                .collect()
+        };
+        let truth: Vec<Vec<u64>> = gt.chunks_exact(4 * per).map(nearest).collect();
+        for width in [12, 16, 20, 24, 32, 48, 64, 96, 128, 200] {
             measure(&segment, &probes, &truth, width, name);
         }
     }
@@ -75,6 +83,7 @@ fn measure(segment: &Segment, queries: &[Vec<f32>], truth: &[Vec<u64>], width: u
         for (q, t) in queries.iter().zip(truth) {
             out.clear();
             let probe = Probe::new(Metric::Cosine, q);
+            scratch.begin();
             space.search(&probe, 10, width, Accept::All, &mut scratch, &mut effort, &mut out).expect("whole");
             hits += out.iter().filter(|f| t.contains(&f.id)).count();
         }

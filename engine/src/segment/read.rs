@@ -12,8 +12,8 @@ use crate::vector::{CodeKind, CodeMeta, MAX_DIM, Metric};
 use super::collapse::check_owners;
 use super::fault::SegmentFault;
 use super::format::{
-    ALIGN, DirectoryEntry, HAS_GRAPH, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC, MAX_NODES, Section,
-    SpaceKind, VERSION,
+    ALIGN, DirectoryEntry, HALVED, HAS_GRAPH, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC, MAX_NODES,
+    Section, SpaceKind, VERSION,
 };
 use super::map::Bytes;
 use super::space::Space;
@@ -47,6 +47,8 @@ pub(super) struct Parts {
     pub layout: Layout,
     pub ids: usize,
     pub blocks: usize,
+    /// The fine halves of codes.
+    pub fine: usize,
     pub upper: usize,
     pub upper_links: usize,
     pub mean: usize,
@@ -290,6 +292,7 @@ fn lay_out(bytes: &[u8], header: &Header) -> Result<Vec<Parts>, SegmentFault> {
             layout,
             ids: ids.take(ids_len, 1)?,
             blocks: blocks.take(nodes, layout.stride as u64)?,
+            fine: blocks.take(nodes, layout.fine as u64)?,
             upper: upper_at,
             upper_links: upper.take(upper_rows, 4 * u64::from(entry.m))?,
             mean: means.take(if entry.flags & HAS_MEAN == 0 { 0 } else { dim }, 4)?,
@@ -311,10 +314,11 @@ fn read_entry(e: &DirectoryEntry, dim: usize) -> Result<(SpaceKind, Metric, Layo
     let kind = SpaceKind::from_u8(e.kind).ok_or_else(|| bad("the kind"))?;
     let metric = Metric::from_u8(e.metric).ok_or_else(|| bad("the metric"))?;
     let code = CodeKind::for_dim(dim);
-    if e.code != code as u8 {
+    let graph = e.flags & HAS_GRAPH != 0;
+    let halved = e.code == HALVED && code == CodeKind::I8 && graph;
+    if e.code != code as u8 && !halved {
         return Err(bad("the code kind"));
     }
-    let graph = e.flags & HAS_GRAPH != 0;
     if e.flags & !(HAS_GRAPH | HAS_MEAN) != 0 || graph != (2..=128).contains(&e.m) || (!graph && e.m != 0) {
         return Err(bad("the flags or m"));
     }
@@ -325,7 +329,8 @@ fn read_entry(e: &DirectoryEntry, dim: usize) -> Result<(SpaceKind, Metric, Layo
     if !upper_fits || (!graph && e.levels != 0) {
         return Err(bad("the layers"));
     }
-    let layout = Layout::new(code, dim, e.m as usize);
+    let m = e.m as usize;
+    let layout = if halved { Layout::halved(dim, m) } else { Layout::new(code, dim, m) };
     if e.stride as usize != layout.stride {
         return Err(bad("the stride"));
     }

@@ -23,20 +23,28 @@ fn find(segment: &Segment, metric: Metric, query: &[f32], want: usize, accept: A
     out
 }
 
-/// Builds a graph over the rows; every node is reachable, and each vector finds itself (or, by inner
-/// product, something at least as good as brute force says).
+/// Builds a graph over the rows, with codes in halves and whole; every node is reachable, and each vector finds
+/// itself (or, by inner product, something at least as good as brute force says).
 fn all_found(metric: Metric, rows: &[Vec<f32>], params: &BuildParams, threads: usize) {
     let dim = rows[0].len();
     let data = input(metric, 0, rows);
-    let segment = open(write(dim, vec![data.clone()], params, threads), dim);
-    let report = verify(&segment);
+    found_in(&open(write(dim, vec![data.clone()], params, threads), dim), metric, rows, &data);
+    if dim >= params.halves_from {
+        let whole = BuildParams { halves_from: usize::MAX, ..*params };
+        found_in(&open(write(dim, vec![data.clone()], &whole, threads), dim), metric, rows, &data);
+    }
+}
+
+fn found_in(segment: &Segment, metric: Metric, rows: &[Vec<f32>], data: &SpaceInput) {
+    let dim = rows[0].len();
+    let report = verify(segment);
     assert!(report.is_sound(), "{metric:?} {dim}: {report:?}");
     assert_eq!(report.owners, rows.len() as u64);
     let mut lost = 0;
     for (id, v) in data.ids.iter().zip(data.vectors.chunks_exact(dim)) {
-        let found = find(&segment, metric, v, 1, Accept::All);
+        let found = find(segment, metric, v, 1, Accept::All);
         let best = if metric == Metric::Dot {
-            brute(&data, dim, v, 1, |_| true)[0].similarity
+            brute(data, dim, v, 1, |_| true)[0].similarity
         } else {
             metric.similarity(v, v)
         };

@@ -27,6 +27,7 @@ impl<'s> Space<'s> {
                 nodes: e.nodes,
                 m: e.m as usize,
                 blocks: segment.slice(parts.blocks, nodes * parts.layout.stride),
+                fine: segment.slice(parts.fine, nodes * parts.layout.fine),
                 entry: e.entry,
                 upper: parts.upper(&segment.bytes),
                 mean: parts.mean(&segment.bytes, segment.dim()),

@@ -63,7 +63,7 @@ pub(super) fn expect(dim: usize) -> Expect {
 
 /// A small `graph_from`, so that little data exercises graphs.
 pub(super) fn params() -> BuildParams {
-    BuildParams { m: 8, ef_construction: 80, graph_from: 2, seed: 5 }
+    BuildParams { m: 8, ef_construction: 80, graph_from: 2, seed: 5, halves_from: 16 }
 }
 
 pub(super) fn write(dim: usize, spaces: Vec<SpaceInput>, params: &BuildParams, threads: usize) -> Vec<u8> {

@@ -9,12 +9,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::{Error, Result};
 use crate::graph::{BuildParams, BuiltGraph, CodeTable, Given, Layout, adopt, build};
-use crate::vector::{CodeKind, MAX_DIM, Metric, sum_of_squares};
+use crate::vector::{CodeKind, MAX_DIM, Metric, coarseness, halve, sum_of_squares};
 
 use super::collapse::{Collapsed, collapse};
 use super::format::{
-    ALIGN, DirectoryEntry, HAS_GRAPH, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC, MAX_NODES, Section,
-    SectionEntry, SpaceKind, VERSION,
+    ALIGN, DirectoryEntry, HALVED, HAS_GRAPH, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC, MAX_NODES,
+    Section, SectionEntry, SpaceKind, VERSION,
 };
 
 /// From this many nodes on, codes are of vectors less their mean: below, the mean would cost more bytes
@@ -23,6 +23,11 @@ const MEAN_FROM: usize = 256;
 
 /// Squared lengths beyond this are not centred: differences could leave the range of f32.
 const CENTRED_MOST: f32 = 1e37;
+
+/// Codes are kept in halves if the coarse ones miss at most this share of a vector, on average (root of the mean
+/// square). Evenly spread numbers lose .06, normally distributed ones .11 (384 dimensions); a few numbers far larger
+/// than the others make it more, and walks by what is left would go astray.
+const COARSEST: f32 = 0.2;
 
 /// What the header says of the segment.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +77,7 @@ struct Prepared {
     graph: Option<BuiltGraph>,
     /// M of the graph; 0 without one.
     m: usize,
+    layout: Layout,
 }
 
 impl Prepared {
@@ -107,8 +113,8 @@ pub(crate) fn write_segment(
         if cancel.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(cancelled());
         }
-        let (space, table, order) = prepare(input, dim, params, pool, cancel)?;
-        sink.put_blocks(&space, &table, &order, dim)?;
+        let (space, table) = prepare(input, dim, params, pool, cancel)?;
+        sink.put_blocks(&space, &table, dim)?;
         report.nodes += space.points.rows.len() as u64;
         report.owners += space.points.ids.len() as u64;
         report.orphans_repaired += space.graph.as_ref().map_or(0, |g| g.repaired);
@@ -194,46 +200,57 @@ fn check_input(header: &SegmentHeader, spaces: &[SpaceInput], params: &BuildPara
     Ok(())
 }
 
-/// Collapses, codes and builds. Returns also the number in the table of each node.
+/// Collapses, codes and builds; the table is in the order of the nodes.
 fn prepare(
     input: SpaceInput,
     dim: usize,
     params: &BuildParams,
     pool: &rayon::ThreadPool,
     cancel: &AtomicBool,
-) -> Result<(Prepared, CodeTable, Vec<u32>)> {
+) -> Result<(Prepared, CodeTable)> {
     let points = collapse(&input.ids, &input.vectors, dim);
     if points.ids.windows(2).any(|w| w[0] == w[1]) {
         return Err(Error::internal("one id given twice to a segment"));
     }
-    let mut space = Prepared { input, points, mean: Vec::new(), graph: None, m: 0 };
+    let kind = CodeKind::for_dim(dim);
+    let layout = Layout::new(kind, dim, 0);
+    let mut space = Prepared { input, points, mean: Vec::new(), graph: None, m: 0, layout };
     let nodes = space.points.rows.len();
-    if CodeKind::for_dim(dim) == CodeKind::I8 && nodes >= MEAN_FROM {
+    if kind == CodeKind::I8 && nodes >= MEAN_FROM {
         space.mean = mean(&space, dim);
     }
     let vectors = (0..nodes).map(|n| space.vector(n, dim));
-    let table = CodeTable::new(space.input.metric, dim, &space.mean, vectors);
+    let mut table = CodeTable::new(space.input.metric, dim, &space.mean, vectors);
     if !(0..nodes as u32).all(|n| table.meta(n).is_sound()) {
         return Err(Error::internal("a vector beyond the range of f32, given to a segment"));
     }
-    let mut order: Vec<u32> = (0..nodes as u32).collect();
     if nodes >= params.graph_from.max(2) {
+        let halved = kind == CodeKind::I8 && dim >= params.halves_from && coarse_enough(&table, dim);
+        if halved {
+            table.halve();
+        }
         let graph = if let Some(given) = space.input.given.take() {
             space.m = given.m;
             let node_of: Vec<Option<u32>> =
                 given.points.iter().map(|point| space.points.node(point.id)).collect();
-            adopt(&table, &given, &node_of, pool, cancel)
+            adopt(&mut table, &given, &node_of, pool, cancel)
         } else {
             space.m = params.m;
-            build(&table, params, pool, cancel)
+            build(&mut table, params, pool, cancel)
         };
-        let mut graph = graph.map_err(|_| cancelled())?;
-        order = graph.by_locality(space.m);
-        graph.renumber(&order, space.m);
-        space.points.renumber(&order);
+        let graph = graph.map_err(|_| cancelled())?;
+        space.points.renumber(&graph.order);
         space.graph = Some(graph);
+        space.layout = if halved { Layout::halved(dim, space.m) } else { Layout::new(kind, dim, space.m) };
     }
-    Ok((space, table, order))
+    Ok((space, table))
+}
+
+/// Whether the coarse halves of codes say enough to walk by.
+fn coarse_enough(table: &CodeTable, dim: usize) -> bool {
+    let missed =
+        (0..table.len() as u32).map(|n| f64::from(coarseness(table.code(n), dim, table.meta(n)).powi(2)));
+    (missed.sum::<f64>() / table.len() as f64).sqrt() <= f64::from(COARSEST)
 }
 
 /// The mean of the different vectors, or nothing where centring could overflow.
@@ -251,13 +268,12 @@ fn mean(space: &Prepared, dim: usize) -> Vec<f32> {
 }
 
 fn directory_entry(s: &Prepared, dim: usize) -> DirectoryEntry {
-    let kind = CodeKind::for_dim(dim);
     let graph = s.graph.as_ref();
     DirectoryEntry {
         namespace: s.input.namespace,
         kind: s.input.kind as u8,
         metric: s.input.metric as u8,
-        code: kind as u8,
+        code: if s.layout.is_halved() { HALVED } else { CodeKind::for_dim(dim) as u8 },
         flags: if graph.is_some() { HAS_GRAPH } else { 0 } | if s.mean.is_empty() { 0 } else { HAS_MEAN },
         m: s.m as u32,
         nodes: s.points.rows.len() as u32,
@@ -265,7 +281,7 @@ fn directory_entry(s: &Prepared, dim: usize) -> DirectoryEntry {
         entry: graph.map_or(0, |g| g.entry),
         levels: graph.map_or(0, |g| g.counts.len() as u32),
         records: graph.map_or(0, |g| g.records.len() as u32),
-        stride: Layout::new(kind, dim, s.m).stride as u32,
+        stride: s.layout.stride as u32,
         zero: [0; 24],
     }
 }
@@ -304,19 +320,31 @@ impl<W: Write + Seek> Sink<'_, W> {
         };
     }
 
-    /// `order`: the number in the table of each node.
-    fn put_blocks(&mut self, s: &Prepared, table: &CodeTable, order: &[u32], dim: usize) -> Result<()> {
+    fn put_blocks(&mut self, s: &Prepared, table: &CodeTable, dim: usize) -> Result<()> {
         let kind = CodeKind::for_dim(dim);
-        let layout = Layout::new(kind, dim, s.m);
+        let layout = s.layout;
         let mut block = vec![0u8; layout.stride];
-        for (at, &node) in order.iter().enumerate() {
+        let mut fine = vec![0u8; layout.fine];
+        for node in 0..table.len() as u32 {
             if let Some(g) = &s.graph {
-                let row = &g.links[at * layout.slots..][..layout.slots];
+                let row = &g.links[node as usize * layout.slots..][..layout.slots];
                 block[..row.len() * 4].copy_from_slice(bytemuck::cast_slice(row));
             }
-            block[layout.code_at..layout.meta_at].copy_from_slice(&table.code(node)[..kind.code_len(dim)]);
+            let code = &mut block[layout.code_at..layout.meta_at];
+            if layout.is_halved() {
+                halve(table.code(node), dim, code, &mut fine);
+            } else {
+                code.copy_from_slice(&table.code(node)[..kind.code_len(dim)]);
+            }
             block[layout.meta_at..layout.meta_at + 16].copy_from_slice(bytemuck::bytes_of(table.meta(node)));
             self.put(&block)?;
+        }
+        if layout.is_halved() {
+            let mut coarse = fine.clone();
+            for node in 0..table.len() as u32 {
+                halve(table.code(node), dim, &mut coarse, &mut fine);
+                self.put(&fine)?;
+            }
         }
         Ok(())
     }

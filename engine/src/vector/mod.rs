@@ -11,8 +11,8 @@ mod metric;
 mod probe;
 
 pub(crate) use aligned::AlignedBytes;
-pub(crate) use code::{CodeKind, CodeMeta, MAX_DIM, encode, sum_of_squares};
-pub(crate) use kernel::{Kernel, Task, dispatch, prefetch};
+pub(crate) use code::{CodeKind, CodeMeta, MAX_DIM, coarseness, encode, half_len, halve, sum_of_squares};
+pub(crate) use kernel::{Kernel, Task, coarse, dispatch, prefetch};
 pub use metric::Metric;
 pub(crate) use probe::{CentreScratch, Probe, Scorer};
 

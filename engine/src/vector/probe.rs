@@ -1,6 +1,6 @@
 //! The query's side of an approximate similarity, prepared once per search.
 
-use super::code::{CodeKind, CodeMeta, quantise, sum_of_squares};
+use super::code::{CodeKind, CodeMeta, MIDDLE, half_len, quantise, sum_of_squares};
 use super::kernel::Kernel;
 use super::metric::Metric;
 
@@ -39,11 +39,13 @@ impl QueryCode {
     }
 }
 
-/// Room for the centred query of one search; part of a thread's scratch.
+/// Room for the query of one search as its space needs it; part of a thread's scratch.
 #[derive(Debug, Default)]
 pub(crate) struct CentreScratch {
     vector: Vec<f32>,
     code: QueryCode,
+    /// The code as i8, in the order of the halves: each half padded to 64 bytes with 0.
+    halves: Vec<u8>,
 }
 
 impl Probe {
@@ -69,15 +71,21 @@ impl Probe {
         self.metric.similarity(&self.vector, vector)
     }
 
-    /// What scores codes of a space whose codes were centred on `mean` (empty: not centred).
-    pub(crate) fn scorer<'a>(&'a self, mean: &[f32], room: &'a mut CentreScratch) -> Scorer<'a> {
+    /// What scores codes of a space whose codes were centred on `mean` (empty: not centred), and with `halved` codes
+    /// that are kept in halves.
+    pub(crate) fn scorer<'a>(
+        &'a self,
+        mean: &[f32],
+        halved: bool,
+        room: &'a mut CentreScratch,
+    ) -> Scorer<'a> {
         let kind = CodeKind::for_dim(self.vector.len());
         let mut mean_norm = 0.0;
         let mut base = 0.0;
         let mut code = &self.plain;
         if !mean.is_empty() {
             mean_norm = sum_of_squares(mean).sqrt();
-            if self.metric == Metric::L2 {
+            if self.metric != Metric::Dot {
                 room.vector.clear();
                 room.vector.extend(self.vector.iter().zip(mean).map(|(q, m)| q - m));
                 room.code.fill(kind, &room.vector);
@@ -88,14 +96,33 @@ impl Probe {
             }
         }
         let l2 = self.metric == Metric::L2;
+        let mut share = 0.0;
         if l2 {
-            base = -code.norm * code.norm;
+            (base, share) = (-code.norm * code.norm, 1.0);
+        } else if self.metric == Metric::Cosine && !mean.is_empty() {
+            // Of unit vectors, q.x = 1 - |q - x|^2 / 2.
+            (base, share) = (1.0 - code.norm * code.norm / 2.0, 0.5);
         }
         let gain = if l2 { 2.0 } else { 1.0 };
+        let mut sum = 0;
+        if halved {
+            let dim = self.vector.len();
+            let (first, second) = code.bytes[..dim].split_at(dim.div_ceil(2));
+            room.halves.clear();
+            for part in [first, second] {
+                room.halves.extend(part.iter().map(|&q| q ^ 0x80));
+                room.halves.resize(room.halves.len().next_multiple_of(64), 0);
+            }
+            room.halves.resize(2 * half_len(dim).next_multiple_of(64), 0);
+            sum = room.halves.iter().map(|&q| i32::from(q.cast_signed())).sum();
+        }
         Scorer {
             bytes: &code.bytes,
+            halves: &room.halves,
+            sum,
             kind,
             l2,
+            share,
             base,
             factor: gain * code.scale,
             norm: code.norm,
@@ -110,13 +137,19 @@ impl Probe {
 
 /// Approximate similarities of one query with codes, and how far they can be off.
 ///
-/// `similarity = base + factor * scale_x * (query . code) - [L2] norm2_x`, where for L2 everything is
-/// relative to the mean and `base = -|q|^2`, and otherwise `base = q . mean`.
+/// `similarity = base + factor * scale_x * (query . code) - share * norm2_x`. For L2 everything is relative to the
+/// mean, `base = -|q|^2` and `share = 1`. For the cosine of unit vectors, too, where there is a mean: half of that, plus
+/// 1. Otherwise `base = q . mean` and `share = 0`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scorer<'a> {
     bytes: &'a [u8],
+    /// For codes in halves, otherwise whatever it was.
+    halves: &'a [u8],
+    /// Sum of the query's code as i8, for codes in halves.
+    sum: i32,
     kind: CodeKind,
     l2: bool,
+    share: f32,
     base: f32,
     factor: f32,
     norm: f32,
@@ -132,13 +165,30 @@ impl Scorer<'_> {
     #[inline(always)]
     pub(crate) fn score<K: Kernel>(&self, kernel: K, code: &[u8], meta: &CodeMeta) -> f32 {
         match self.kind {
-            CodeKind::I8 => {
-                let raw = kernel.dot(self.bytes, code).wrapping_sub(meta.sum128);
-                let value = self.base + self.factor * meta.scale * raw as f32;
-                if self.l2 { value - meta.norm2 } else { value }
-            }
+            CodeKind::I8 => self.of(kernel.dot(self.bytes, code).wrapping_sub(meta.sum128) as f32, meta),
             CodeKind::F32 => self.score_f32(code),
         }
+    }
+
+    /// The same from the two halves of a code ([`half_len`] bytes padded to 64, or more, of each).
+    #[inline(always)]
+    pub(crate) fn whole<K: Kernel>(&self, kernel: K, coarse: &[u8], fine: &[u8], meta: &CodeMeta) -> f32 {
+        // c = 16 * coarse + fine - 128
+        let (coarse, fine) = (kernel.dot_half(self.halves, coarse), kernel.dot_half(self.halves, fine));
+        self.of((16 * coarse + fine - 128 * self.sum) as f32, meta)
+    }
+
+    /// The same from the coarse half alone, taking every fine half for the middle of its range.
+    #[inline(always)]
+    pub(crate) fn coarse<K: Kernel>(&self, kernel: K, coarse: &[u8], meta: &CodeMeta) -> f32 {
+        let raw = 16 * kernel.dot_half(self.halves, coarse) - 128 * self.sum;
+        self.of(raw as f32 + MIDDLE * self.sum as f32, meta)
+    }
+
+    /// The similarity that a product of the codes stands for.
+    #[inline(always)]
+    fn of(&self, raw: f32, meta: &CodeMeta) -> f32 {
+        self.base + self.factor * meta.scale * raw - self.share * meta.norm2
     }
 
     fn score_f32(&self, code: &[u8]) -> f32 {
@@ -156,8 +206,7 @@ impl Scorer<'_> {
     /// Rounding of the f32 arithmetic itself, here and in the exact similarity.
     fn slack(&self, meta: &CodeMeta) -> f32 {
         let x = meta.norm2.sqrt();
-        let l2 = if self.l2 { meta.norm2 } else { 0.0 };
-        4e-6 * (self.base.abs() + self.gain * self.norm * (x + self.mean_norm) + l2)
+        4e-6 * (self.base.abs() + self.gain * self.norm * (x + self.mean_norm) + self.share * meta.norm2)
     }
 
     /// Never less than |exact - approximate|: Cauchy-Schwarz on the two residuals.
@@ -170,5 +219,63 @@ impl Scorer<'_> {
     pub(crate) fn likely_error(&self, meta: &CodeMeta) -> f32 {
         let (a, b) = (self.norm * meta.residual, self.residual * meta.norm2.sqrt());
         4.0 * self.gain * (a * a + b * b).sqrt() * self.inverse_root_dim + self.slack(meta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::code::{encode, half_len, halve};
+    use super::super::kernel::{Task, dispatch};
+    use super::*;
+
+    /// Scores of one code: whole, from its halves, and from the coarse one.
+    struct Scores<'a>(Scorer<'a>, &'a [u8], [&'a [u8]; 2], CodeMeta);
+
+    impl Task for Scores<'_> {
+        type Out = [f32; 3];
+        #[inline(always)]
+        fn run<K: Kernel>(self, kernel: K) -> [f32; 3] {
+            let Scores(scorer, code, [coarse, fine], meta) = self;
+            [
+                scorer.score(kernel, code, &meta),
+                scorer.whole(kernel, coarse, fine, &meta),
+                scorer.coarse(kernel, coarse, &meta),
+            ]
+        }
+    }
+
+    #[test]
+    fn halves_say_together_what_the_code_says_and_the_coarse_one_nearly() {
+        for dim in [16usize, 17, 129, 384] {
+            for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+                let vector = |s: usize| -> Vec<f32> {
+                    let raw: Vec<f32> =
+                        (0..dim).map(|i| ((i * i * 31 + i * s * 17 + s) % 101) as f32 / 50.0 - 1.0).collect();
+                    metric.prepare(&raw).expect("a good vector")
+                };
+                let probe = Probe::new(metric, &vector(3));
+                for mean in [vec![], vec![0.01; dim]] {
+                    let row: Vec<f32> = vector(8);
+                    let coded: Vec<f32> =
+                        row.iter().enumerate().map(|(i, x)| x - mean.get(i).unwrap_or(&0.0)).collect();
+                    let mut code = vec![0; CodeKind::I8.padded_len(dim)];
+                    let meta = encode(CodeKind::I8, &coded, &mut code);
+                    let span = half_len(dim).next_multiple_of(64);
+                    let (mut coarse, mut fine) = (vec![0; span], vec![0; span]);
+                    halve(&code, dim, &mut coarse, &mut fine);
+                    // What lies beyond a half must count for nothing.
+                    coarse[half_len(dim)..].fill(0xAB);
+                    let mut room = CentreScratch::default();
+                    let scorer = probe.scorer(&mean, true, &mut room);
+                    let [score, whole, near] = dispatch(Scores(scorer, &code, [&coarse, &fine], meta));
+                    assert_eq!(score.to_bits(), whole.to_bits(), "{metric:?} {dim}");
+                    let exact = probe.exact(&row);
+                    assert!((whole - exact).abs() <= scorer.certain_error(&meta));
+                    let lengths =
+                        probe.vector().iter().map(|x| x * x).sum::<f32>().sqrt() * meta.norm2.sqrt();
+                    assert!((near - exact).abs() <= 0.1 * lengths, "{metric:?} {dim}: {near} {exact}");
+                }
+            }
+        }
     }
 }
