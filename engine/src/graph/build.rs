@@ -185,16 +185,16 @@ impl CodeTable {
 
     /// Numbers the nodes anew: `order` has the present number of each new one.
     fn renumber(&mut self, order: &[u32]) {
-        let mut bytes = AlignedBytes::zeroed(self.bytes.len());
-        for (code, &old) in bytes.chunks_exact_mut(self.span.max(1)).zip(order) {
-            code.copy_from_slice(self.code(old));
-        }
-        self.bytes = bytes;
         fn pick<T: Copy>(all: &mut Vec<T>, order: &[u32]) {
             if !all.is_empty() {
                 *all = order.iter().map(|&old| all[old as usize]).collect();
             }
         }
+        let mut bytes = AlignedBytes::zeroed(self.bytes.len());
+        for (code, &old) in bytes.chunks_exact_mut(self.span.max(1)).zip(order) {
+            code.copy_from_slice(self.code(old));
+        }
+        self.bytes = bytes;
         pick(&mut self.metas, order);
         pick(&mut self.norms, order);
         pick(&mut self.heights, order);

@@ -85,14 +85,14 @@ impl Probe {
         let mut code = &self.plain;
         if !mean.is_empty() {
             mean_norm = sum_of_squares(mean).sqrt();
-            if self.metric != Metric::Dot {
+            if self.metric == Metric::Dot {
+                // q.x = q.(x - mean) + q.mean
+                base = Metric::Dot.similarity(&self.vector, mean);
+            } else {
                 room.vector.clear();
                 room.vector.extend(self.vector.iter().zip(mean).map(|(q, m)| q - m));
                 room.code.fill(kind, &room.vector);
                 code = &room.code;
-            } else {
-                // q.x = q.(x - mean) + q.mean
-                base = Metric::Dot.similarity(&self.vector, mean);
             }
         }
         let l2 = self.metric == Metric::L2;
