@@ -196,6 +196,31 @@ fn a_damaged_database_is_a_typed_error() {
     }
 }
 
+/// Every byte of the header of the database, changed: a typed error, or nothing that matters.
+#[test]
+fn a_damaged_header_is_a_typed_error() {
+    let place = Place::new();
+    filled(&place).0.close().unwrap();
+    let file = place.store().join("memory.db");
+    let whole = fs::read(&file).unwrap();
+    let mut refused = 0;
+    for at in 0..100 {
+        for value in [0, 1, 5, 0x7F, 0xFF] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            for end in ["memory.db-wal", "memory.db-shm"] {
+                let _ = fs::remove_file(place.store().join(end));
+            }
+            fs::write(&file, bytes).unwrap();
+            if let Err(error) = Store::open(place.store(), Options::existing()) {
+                assert_ne!(error.code(), ErrorCode::Internal, "byte {at} as {value}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
+
 /// Without its control file a store is whole; the file is made again.
 #[test]
 fn the_control_file_may_be_lost() {

@@ -556,6 +556,16 @@ pub(crate) fn sql(error: rusqlite::Error) -> Error {
             {
                 Error::corrupt("an index of memory.db is not the one that was made".to_owned())
             }
+            _ if message.as_ref().is_some_and(|m| m == "unsupported file format") => {
+                Error::corrupt("the header of memory.db names a format that SQLite does not know")
+            }
+            // A step of the schema finds its work done: the version in the header is not that of the tables.
+            _ if message
+                .as_ref()
+                .is_some_and(|m| m.starts_with("duplicate column name") || m.ends_with("already exists")) =>
+            {
+                Error::corrupt("the header of memory.db names another version than its tables are of")
+            }
             _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
         },
         // What one row names has to be there.
