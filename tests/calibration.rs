@@ -77,7 +77,7 @@ fn who_is_not_trusted_teaches_nothing() {
     let run = |shouted: usize| {
         let store = Store::open(":memory:", Options::new(8)).unwrap();
         fill(&store, &vectors(1, 50, 8));
-        let token = store.register("eve").unwrap();
+        let token = store.register("eve", None).unwrap();
         let queries = vectors(2, 200, 8);
         let ask = |i: usize| store.recall(&Query::new(queries[i].clone()).k(1)).unwrap();
         let by_eve = |report: Report| report.reporter("eve").token(token.clone());

@@ -83,8 +83,8 @@ const VERBS: &[Verb] = &[
     }),
     ("policy", |store, _, _| store.set_policy("default", Policy::default()).unwrap()),
     ("principal", |store, _, _| {
-        store.register("ann").unwrap();
-        store.revoke("ann").unwrap();
+        store.register("ann", None).unwrap();
+        store.revoke("ann", None).unwrap();
     }),
     ("halt", |store, _, _| {
         store.halt("a drill", HaltLevel::NoWrites).unwrap();

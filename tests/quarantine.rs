@@ -517,7 +517,7 @@ fn nobody_ends_a_probation_by_shouting() {
         let clock = Arc::new(ManualClock::at(1_800_000_000_000_000));
         let store = strict(Store::open(":memory:", Options::new(DIM).clock(clock.clone())).unwrap());
         let all = fill(&store, &vectors(1, 200, DIM));
-        let tokens = ["ann", "bob"].map(|name| (name, store.register(name).unwrap()));
+        let tokens = ["ann", "bob"].map(|name| (name, store.register(name, None).unwrap()));
         let shout = |outcome, times: usize, who: usize, seed: u64| {
             let (name, token) = &tokens[who];
             for situation in vectors(seed, times, DIM) {
