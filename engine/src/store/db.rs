@@ -564,7 +564,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> Error {
                 .as_ref()
                 .is_some_and(|m| m.starts_with("duplicate column name") || m.ends_with("already exists")) =>
             {
-                Error::corrupt("the header of memory.db names another version than its tables are of")
+                let what = message.unwrap_or_default();
+                Error::corrupt(format!(
+                    "the header of memory.db names another version than its tables are of ({what})"
+                ))
             }
             _ => Error::internal(format!("SQLite: {} ({code})", message.unwrap_or_default())),
         },

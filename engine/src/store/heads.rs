@@ -63,7 +63,7 @@ CREATE TRIGGER guard_added AFTER INSERT ON guard BEGIN UPDATE rules_tick SET n =
 CREATE TRIGGER guard_changed AFTER UPDATE ON guard BEGIN UPDATE rules_tick SET n = n + 1; END;
 CREATE TRIGGER guard_gone AFTER DELETE ON guard BEGIN UPDATE rules_tick SET n = n + 1; END;
 CREATE INDEX audit_founded ON audit(id) WHERE op = 'authority_created';
-CREATE INDEX principals_registered ON principals(id) WHERE token_hash IS NOT NULL OR registered_at IS NOT NULL;
+CREATE INDEX principals_signed ON principals(id) WHERE token_hash IS NOT NULL OR registered_at IS NOT NULL;
 ";
 
 /// Makes the tables and triggers that somebody has taken away.
