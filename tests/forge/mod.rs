@@ -16,7 +16,7 @@ pub fn refresh_checksums(store: &Path) {
         ("facts", "name", "name, value, at, until"),
         ("overrides", "id", "id, at, directive, reason, until, signer, signature"),
         ("authorities", "id", "id, at, act, name, key, recovery, reason, signer, signature"),
-        ("guard", "id", "level, since, by, reason, halts, resumed_at, signer, signature, audit, triggers"),
+        ("guard", "id", "level, since, by, reason, halts, cleared, settled, resumed_at, audit, triggers"),
     ] {
         let Ok(mut statement) = conn.prepare(&format!("SELECT {columns}, {key} FROM {table}")) else {
             continue;

@@ -196,11 +196,21 @@ fn owners_of_one_vector_are_results_of_their_own() {
 #[test]
 fn filters_return_as_many_as_there_are() {
     let mut random = Random::new(6);
-    let dim = 32;
-    let rows: Vec<Vec<f32>> = (0..5000).map(|_| random.vector(dim)).collect();
+    let scattered: Vec<Vec<f32>> = (0..5000).map(|_| random.vector(32)).collect();
+    let centres: Vec<Vec<f32>> = (0..50).map(|_| random.vector(128)).collect();
+    let clustered: Vec<Vec<f32>> = (0..5000).map(|i| random.near(&centres[i % 50], 0.4)).collect();
+    for rows in [scattered, clustered] {
+        as_many_as_there_are(&rows);
+    }
+}
+
+/// Codes are whole below 128 dimensions, and in halves from there on.
+fn as_many_as_there_are(rows: &[Vec<f32>]) {
+    let dim = rows[0].len();
+    let params = BuildParams { halves_from: 128, ..params() };
     for metric in METRICS {
-        let data = input(metric, 0, &rows);
-        let segment = open(write(dim, vec![data.clone()], &params(), 2), dim);
+        let data = input(metric, 0, rows);
+        let segment = open(write(dim, vec![data.clone()], &params, 2), dim);
         for keep in [2u64, 7, 50, 900, 6000] {
             let ok = |id: u64| (id - 1000).is_multiple_of(3 * keep);
             let mut only: RoaringTreemap = data.ids.iter().copied().filter(|&id| ok(id)).collect();
