@@ -2903,7 +2903,7 @@ wisen_status wisen_triggers(struct wisen_store *store,
 
 /**
  * Sets what the audit keeps from now on: everything (the default), or, if `decisions_only`, nothing of single
- * memories and reports. `key` as in wisen_resume(). Any thread.
+ * memories and reports but of those that the audit knows already. `key` as in wisen_resume(). Any thread.
  */
 wisen_status wisen_set_audit_level(struct wisen_store *store,
                                    bool decisions_only,

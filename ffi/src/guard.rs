@@ -345,7 +345,7 @@ pub unsafe extern "C" fn wisen_triggers(
 }
 
 /// Sets what the audit keeps from now on: everything (the default), or, if `decisions_only`, nothing of single
-/// memories and reports. `key` as in wisen_resume(). Any thread.
+/// memories and reports but of those that the audit knows already. `key` as in wisen_resume(). Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wisen_set_audit_level(
     store: *mut wisen_store,

@@ -255,7 +255,7 @@ mod tests {
         let merged = foreseen.len() - foreseen.iter().collect::<HashSet<_>>().len();
         assert!(merged > 50 && merged < foreseen.len() - 30, "{merged} of {}", foreseen.len());
         // Others have stored some of them meanwhile, and forgotten what was there.
-        let otherwise = |at: usize| if at % 7 == 0 { !new[at] } else { new[at] };
+        let otherwise = |at: usize| if at.is_multiple_of(7) { !new[at] } else { new[at] };
         assert_eq!(run(&batch, is_known, otherwise, true).0, run(&batch, is_known, otherwise, false).0);
     }
 }
