@@ -96,15 +96,25 @@ fn every_scattered_vector_finds_itself() {
 /// As agents remember: near-duplicates one after another, some of them exact, sealed on the way.
 #[test]
 fn every_vector_of_bursts_finds_itself() {
+    bursts_are_found(32, 12_000);
+}
+
+/// The same where codes are kept in halves: the points of a burst are nearer to one another than half a code tells.
+#[test]
+fn every_vector_of_bursts_finds_itself_by_halves_of_codes() {
+    bursts_are_found(384, 6000);
+}
+
+fn bursts_are_found(dim: usize, count: usize) {
     let mut random = fastrand::Rng::with_seed(4);
-    let centres = vectors(5, 200, 32);
+    let centres = vectors(5, 200, dim);
     let mut near = |i: usize| -> Vec<f32> {
         let spread = if i.is_multiple_of(10) { 0.0 } else { 0.01 };
         centres[i / 60].iter().map(|x| x + spread * (random.f32() - 0.5)).collect()
     };
-    let rows: Vec<Vec<f32>> = (0..12_000).map(&mut near).collect();
+    let rows: Vec<Vec<f32>> = (0..count).map(&mut near).collect();
     for metric in [Metric::L2, Metric::Cosine] {
-        all_found(metric, &rows, Options::new(32));
+        all_found(metric, &rows, Options::new(dim));
     }
 }
 

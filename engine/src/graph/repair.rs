@@ -18,6 +18,9 @@ const WIDTH: usize = 64;
 /// Width of the search that every node has to be found by: well below any width a caller would ask for.
 const TRIAL_WIDTH: usize = 24;
 
+/// Widths of the searches after that one where it ends in a crowd; the default width comes first.
+const CROWD_WIDTHS: [usize; 3] = [64, 128, 256];
+
 /// Width of the search for the nodes of largest inner product.
 const LARGEST_WIDTH: usize = 128;
 
@@ -173,12 +176,15 @@ impl Mending {
 
 /// Layer 0 as a search for the vector of `node` walks it; `inner` orders by inner product where the metric
 /// is that one, otherwise by the distance the graph was built by.
+#[derive(Clone, Copy)]
 struct Around<'a, K> {
     table: &'a CodeTable,
     mending: &'a Mending,
     kernel: K,
     node: u32,
     inner: bool,
+    /// By codes as they are, not as a walk of a search reads them.
+    whole: bool,
 }
 
 impl<K: Kernel> Layer for Around<'_, K> {
@@ -190,7 +196,11 @@ impl<K: Kernel> Layer for Around<'_, K> {
     }
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
-        self.table.walked(self.kernel, self.node, node, self.inner)
+        if self.whole && self.inner {
+            self.table.likeness(self.kernel, self.node, node)
+        } else {
+            self.table.walked(self.kernel, self.node, node, self.inner)
+        }
     }
     #[inline(always)]
     fn prefetch(&self, node: u32) {
@@ -250,7 +260,7 @@ impl Task for Orphans<'_> {
             pool.reset(WIDTH);
             visited.reset(table.len());
             visited.insert(entry);
-            let around = Around { table, mending, kernel, node: orphan, inner: false };
+            let around = Around { table, mending, kernel, node: orphan, inner: false, whole: false };
             pool.insert(Entry::new(around.score(entry), entry));
             walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
             let mut near: Vec<(f32, u32)> =
@@ -328,7 +338,7 @@ impl Task for Trials<'_> {
             if cancel.load(Relaxed) {
                 break;
             }
-            let around = Around { table, mending, kernel, node, inner: true };
+            let around = Around { table, mending, kernel, node, inner: true, whole: false };
             let mut at = (graph.entry, around.score(graph.entry));
             if !graph.counts.is_empty() {
                 let mut record = 0;
@@ -341,39 +351,44 @@ impl Task for Trials<'_> {
                 }
                 at.0 = graph.records[record as usize];
             }
-            let mut width = match learn {
-                Learn::Largest => LARGEST_WIDTH,
-                Learn::Missed => TRIAL_WIDTH,
-            };
-            let own = around.score(node);
-            // Where a crowd is as good as the node, a search is made again, wider.
-            let found = loop {
+            let mut seek = |around: &Around<'_, K>, width: usize| {
                 pool.reset(width);
                 visited.reset(table.len());
                 visited.insert(at.0);
-                pool.insert(Entry::new(at.1, at.0));
-                walk(&around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
-                let best = pool.entries()[0].score();
-                let there = if table.is_inner_product() {
-                    // What has a larger product with the node than itself is as good an answer.
-                    best >= own
+                pool.insert(Entry::new(around.score(at.0), at.0));
+                walk(around, &mut pool, &mut visited, &mut fresh, Floor::NONE);
+                let own = around.score(node);
+                let there = if table.is_inner_product() || around.whole {
+                    // What is as good as itself is as good an answer.
+                    pool.entries()[0].score() >= own
                 } else {
                     pool.entries().iter().any(|e| e.node() == node)
                 };
+                // A search that ends among many as good as the node is made again, wider.
                 let crowded = pool.is_full() && pool.entries().last().is_some_and(|last| last.score() >= own);
-                if matches!(learn, Learn::Largest) || there || !crowded || width >= table.len() {
-                    break there;
-                }
-                width *= 4;
+                (there, crowded)
             };
             match learn {
                 Learn::Missed => {
+                    let (mut found, mut crowded) = seek(&around, TRIAL_WIDTH);
+                    if !found && crowded {
+                        for width in CROWD_WIDTHS {
+                            (found, crowded) = seek(&around, width);
+                            if found || !crowded {
+                                break;
+                            }
+                        }
+                        // In a crowd of any size the whole codes have to lead to it as well.
+                        let exact = Around { whole: true, ..around };
+                        found = (found || crowded) && seek(&exact, TRIAL_WIDTH).0;
+                    }
                     if !found {
                         let ends = pool.entries().iter().take(TRIAL_WIDTH).map(|e| e.node()).collect();
                         learnt.push((node, ends));
                     }
                 }
                 Learn::Largest => {
+                    seek(&around, LARGEST_WIDTH);
                     near.clear();
                     near.extend(pool.entries().iter().map(|e| (-e.score(), e.node())));
                     near.retain(|&(_, n)| n != node);

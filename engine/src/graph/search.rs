@@ -239,6 +239,10 @@ impl Task for Walk<'_> {
 #[inline(always)]
 fn rescore<K: Kernel>(ground: &Ground<'_, K>, entries: &[Entry], rescored: &mut Vec<Entry>) -> f32 {
     rescored.clear();
+    if crate::sabotage::on("coarse_alone") {
+        rescored.extend_from_slice(entries);
+        return 0.0;
+    }
     if !ground.view.layout.is_halved() {
         return 0.0;
     }
