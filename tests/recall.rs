@@ -105,6 +105,21 @@ fn every_vector_of_bursts_finds_itself_by_halves_of_codes() {
     bursts_are_found(384, 6000);
 }
 
+/// Points of a burst about as far from one another as half a code is off: what is asked for may be outranked by many.
+#[test]
+fn every_vector_of_wide_bursts_finds_itself() {
+    for seed in 1..3 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        // About normal.
+        let mut number = || (0..12).map(|_| random.f32()).sum::<f32>() - 6.0;
+        let centres: Vec<Vec<f32>> = (0..60).map(|_| (0..384).map(|_| number()).collect()).collect();
+        let mut near =
+            |i: usize| -> Vec<f32> { centres[i / 100].iter().map(|x| x + 0.1 * number()).collect() };
+        let rows: Vec<Vec<f32>> = (0..6000).map(&mut near).collect();
+        all_found(Metric::L2, &rows, Options::new(384).seal_at(10_000));
+    }
+}
+
 fn bursts_are_found(dim: usize, count: usize) {
     let mut random = fastrand::Rng::with_seed(4);
     let centres = vectors(5, 200, dim);

@@ -4,7 +4,7 @@
 use crate::vector::{Kernel, Probe, Scorer, Task, dispatch};
 
 use super::pool::{Entry, Floor};
-use super::query::{Accept, Effort, Found, Scratch, keep};
+use super::query::{Accept, DEFAULT_WIDTH, Effort, Found, Scratch, keep};
 use super::scan::{scan, scan_all};
 use super::view::{Above, Ground, View};
 use super::walk::{descend, walk};
@@ -103,7 +103,7 @@ pub(crate) fn search<'v, E>(
         let most_left = pool
             .entries()
             .last()
-            .map(|e| e.score() + walked.understated + scorer.likely_error(view.meta(e.node())));
+            .map(|e| e.score() + walked.beyond + scorer.likely_error(view.meta(e.node())));
         let seen = rerank(
             view,
             probe,
@@ -188,9 +188,8 @@ struct Walked {
     scored: u64,
     /// Rows read.
     rows: u64,
-    /// By how much the coarse half of a code understates a similarity at most, of the nodes in the pool; 0 where codes
-    /// are whole. Measured, not computed: codes of points near one another err to the same side.
-    understated: f32,
+    /// By how much the coarse half of a code that the walk left out may understate a similarity; 0 where codes are whole.
+    beyond: f32,
 }
 
 /// One walk from the entry point down (Algorithm 5), leaving its pool.
@@ -230,12 +229,20 @@ impl Task for Walk<'_> {
         pool.insert(Entry::new(super::walk::Layer::score(&ground, node), node));
         let (walked, rows) = walk(&ground, pool, visited, fresh, self.floor);
         let understated = rescore(&ground, pool.entries(), rescored);
-        Walked { scored: scored + walked, rows, understated }
+        let beyond = match pool.entries().last() {
+            Some(last) if view.layout.is_halved() => {
+                // Whoever asks for less than the default width takes a risk, and has it in proportion.
+                let share = (self.width as f32 / DEFAULT_WIDTH as f32).min(1.0);
+                understated.max(share * self.scorer.coarse_error(view.meta(last.node())))
+            }
+            _ => 0.0,
+        };
+        Walked { scored: scored + walked, rows, beyond }
     }
 }
 
 /// Puts the entries of a pool into the order of the whole of their codes, where these are in halves. Gives the most by
-/// which a coarse half understated.
+/// which a coarse half understated: codes of points near one another err to the same side.
 #[inline(always)]
 fn rescore<K: Kernel>(ground: &Ground<'_, K>, entries: &[Entry], rescored: &mut Vec<Entry>) -> f32 {
     rescored.clear();

@@ -215,6 +215,12 @@ impl Scorer<'_> {
         self.gain * (self.norm * meta.residual + self.residual * decoded) + self.slack(meta)
     }
 
+    /// Four standard deviations of what a coarse half is off by, taking the fine halves to be anything.
+    pub(crate) fn coarse_error(&self, meta: &CodeMeta) -> f32 {
+        // 16 values as likely as one another, one step apart, have a variance of (16 * 16 - 1) / 12.
+        4.0 * self.gain * self.norm * meta.scale * 4.61
+    }
+
     /// Four standard deviations of exact - approximate, taking the two residuals as random directions.
     pub(crate) fn likely_error(&self, meta: &CodeMeta) -> f32 {
         let (a, b) = (self.norm * meta.residual, self.residual * meta.norm2.sqrt());
