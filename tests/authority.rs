@@ -1,6 +1,8 @@
 //! Authorities: who may change rules, and what an edit by hand does.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod forge;
+
 use rusqlite::Connection;
 use wisen::{Error, Options, SecretKey, Store};
 use wisen_tests::Place;
@@ -141,7 +143,7 @@ fn a_statement_edited_by_hand_is_noticed() {
         let bob = store.authorities().unwrap()[1].key;
         store.revoke_authority(&ann.secret, bob, "left").unwrap();
         by_hand(&place, &edit);
-        refresh_checksums(&place);
+        forge::refresh_checksums(&place.store());
         let noticed = |store: &Store| {
             let error = store.authorities().expect_err(&edit);
             assert!(matches!(error, Error::Corrupt { .. }), "{edit}: {error}");
@@ -151,41 +153,6 @@ fn a_statement_edited_by_hand_is_noticed() {
         noticed(&store);
         store.close().unwrap();
         noticed(&place.open(Options::existing()));
-    }
-}
-
-/// Puts the checksums of the authorities right, as somebody who has read the source would.
-fn refresh_checksums(place: &Place) {
-    let conn = Connection::open(place.store().join("memory.db")).unwrap();
-    let Ok(mut statement) = conn.prepare(
-        "SELECT id, at, act, name, key, recovery, reason, signer, signature FROM authorities ORDER BY id",
-    ) else {
-        return;
-    };
-    let mut rows = statement.query([]).unwrap();
-    let mut sums = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
-        let mut bytes = b"authorities".to_vec();
-        for column in 0..9 {
-            let value = row.get_ref(column).unwrap();
-            match value {
-                rusqlite::types::ValueRef::Null => bytes.push(b'n'),
-                rusqlite::types::ValueRef::Integer(n) => {
-                    bytes.push(b'i');
-                    bytes.extend(n.to_le_bytes());
-                }
-                _ => {
-                    let value = value.as_bytes().unwrap();
-                    bytes.push(b'b');
-                    bytes.extend((value.len() as u64).to_le_bytes());
-                    bytes.extend(value);
-                }
-            }
-        }
-        sums.push((row.get::<_, i64>(0).unwrap(), xxhash_rust::xxh3::xxh3_64(&bytes).cast_signed()));
-    }
-    for (id, sum) in sums {
-        conn.execute("UPDATE authorities SET checksum = ?2 WHERE id = ?1", [id, sum]).unwrap();
     }
 }
 

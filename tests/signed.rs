@@ -2,10 +2,11 @@
 //! tries who can write the files and has no key.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod forge;
+
 use std::path::Path;
 
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use serde_json::json;
 use wisen::{
     Action, Answer, AuditLevel, Error, ErrorCode, HaltLevel, Memory, MemoryId, Options, Outcome, Query,
@@ -39,39 +40,8 @@ fn guarded(place: &Place) -> (Store, SecretKey) {
 fn by_hand(place: &Place, text: &str) {
     let conn = Connection::open(place.store().join("memory.db")).unwrap();
     conn.execute_batch(text).unwrap();
-    for (table, columns) in [
-        ("guard", "level, since, by, reason, halts, cleared, settled, resumed_at, audit, triggers"),
-        ("principals", "id, name, created_at, registered_at, token_hash"),
-        ("audit", "id, at, actor, op, namespace, ref, detail"),
-    ] {
-        let mut statement = conn.prepare(&format!("SELECT id, {columns} FROM {table}")).unwrap();
-        let width = statement.column_count();
-        let mut rows = statement.query([]).unwrap();
-        let mut sums = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
-            let mut bytes = table.as_bytes().to_vec();
-            for column in 1..width {
-                match row.get_ref(column).unwrap() {
-                    ValueRef::Null => bytes.push(b'n'),
-                    ValueRef::Integer(n) => {
-                        bytes.push(b'i');
-                        bytes.extend(n.to_le_bytes());
-                    }
-                    value => {
-                        let value = value.as_bytes().unwrap();
-                        bytes.push(b'b');
-                        bytes.extend((value.len() as u64).to_le_bytes());
-                        bytes.extend(value);
-                    }
-                }
-            }
-            sums.push((row.get::<_, i64>(0).unwrap(), xxhash_rust::xxh3::xxh3_64(&bytes).cast_signed()));
-        }
-        for (id, sum) in sums {
-            let text = format!("UPDATE {table} SET checksum = ?2 WHERE id = ?1 AND checksum <> ?2");
-            conn.execute(&text, [id, sum]).unwrap();
-        }
-    }
+    drop(conn);
+    forge::refresh_checksums(&place.store());
 }
 
 /// Takes the halt out of the control file, as somebody would who knows where it is.
