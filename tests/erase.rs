@@ -7,7 +7,9 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use wisen::{Memory, MemoryId, Metric, Options, Outcome, Query, Report, SecretAction, Store, Update};
+use wisen::{
+    Memory, MemoryId, Metric, Options, Outcome, Query, Report, SecretAction, Storage, Store, Update,
+};
 use wisen_tests::{Place, assert_sound, fill, vectors};
 
 const DIM: usize = 16;
@@ -35,6 +37,15 @@ fn numbers(needles: &mut Needles, vector: &[f32]) {
         let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
         needles.extend([0, 7, DIM - 3].map(|at| (name, bytes[4 * at..4 * at + 12].to_vec())));
     }
+}
+
+/// Five numbers in a row as f16, of what a store with that storage keeps of a vector.
+fn halves(needles: &mut Needles, vector: &[f32], metric: Metric) {
+    let store = Store::open(":memory:", Options::new(DIM).metric(metric).storage(Storage::F16)).unwrap();
+    let kept = store.remember(Memory::new("x", vector)).unwrap();
+    let kept = store.get(kept).unwrap().unwrap().vector;
+    let bytes: Vec<u8> = kept.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
+    needles.extend([0, 7, DIM - 5].map(|at| ("f16", bytes[2 * at..2 * at + 10].to_vec())));
 }
 
 fn holds(hay: &[u8], needle: &[u8]) -> bool {
@@ -136,10 +147,12 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
         let mut rng = fastrand::Rng::with_seed(seed + trial);
         let place = Place::new();
         let metric = if trial % 2 == 0 { Metric::L2 } else { Metric::Cosine };
+        let storage = if trial % 4 < 2 { Storage::F32 } else { Storage::F16 };
         let options = || Options::existing().scan_below(rng_small(trial)).seal_at(40);
         let mut store = place.open(
             Options::new(DIM)
                 .metric(metric)
+                .storage(storage)
                 .scan_below(rng_small(trial))
                 .seal_at(40)
                 .secrets(SecretAction::Allow),
@@ -160,6 +173,9 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
             pieces(&mut needles, name, text);
         }
         numbers(&mut needles, &vector);
+        if storage == Storage::F16 {
+            halves(&mut needles, &vector, metric);
+        }
         let memory = Memory::new(&earlier, vector.clone()).metadata(json!({ "secret": secret })).key(&key);
         let canary = store.remember(memory).unwrap();
         if rng.bool() {
@@ -206,9 +222,14 @@ fn what_is_erased_is_in_no_byte_of_any_file() {
         }
         // The search finds what is there.
         let found = finds(&place.store(), &needles);
-        for name in ["content", "secret", "key", "vector", "unit vector"] {
+        for name in ["content", "secret", "key", "vector", "unit vector", "f16"] {
             let is_there = found.iter().any(|place| place.starts_with(name));
-            assert!(is_there || name == "unit vector" && metric == Metric::L2, "{name}: {found:?}");
+            let elsewhere = match name {
+                "unit vector" => metric == Metric::L2 || storage == Storage::F16,
+                "f16" => storage == Storage::F32,
+                _ => false,
+            };
+            assert!(is_there || elsewhere, "{name}: {found:?}");
         }
 
         if trial % 2 == 0 {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use wisen::{Memory, MemoryId, Options, Query, Store};
+use wisen::{Memory, MemoryId, Options, Query, Storage, Store};
 use wisen_tests::{
     Bits, Place, answers, assert_sound, brute_force, copy_folder, fill, ids, practise, segment_files, vectors,
 };
@@ -25,7 +25,9 @@ fn closed(seed: u64) -> Closed {
     let place = Place::new();
     let points = vectors(seed, 1000, DIM);
     let queries: Vec<Vec<f32>> = vectors(seed + 1, 25, DIM);
-    let store = place.open(options());
+    // Damage to vectors in f16 is damage all the same.
+    let storage = if seed.is_multiple_of(2) { Storage::F16 } else { Storage::F32 };
+    let store = place.open(options().storage(storage));
     let all = fill(&store, &points);
     // Too few to calibrate by, which sealing would do anew.
     practise(&store, &vectors(seed + 2, 40, DIM));

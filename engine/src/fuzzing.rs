@@ -32,7 +32,14 @@ pub fn segment_seed() -> Vec<u8> {
     let spaces =
         SPACES.iter().zip([24, 12, 3]).map(|((namespace, kind), n)| space(*namespace, *kind, n)).collect();
     let build = BuildParams { m: 4, graph_from: 8, ..BuildParams::default() };
-    let header = SegmentHeader { store_id: [7; 16], seq_lo: 1, seq_hi: 9, rows_hash: 5, dim: DIM };
+    let header = SegmentHeader {
+        store_id: [7; 16],
+        seq_lo: 1,
+        seq_hi: 9,
+        rows_hash: 5,
+        dim: DIM,
+        storage: crate::vector::Storage::F32,
+    };
     let mut out = Cursor::new(Vec::new());
     if let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(1).build() {
         let _ = write_segment(&mut out, &header, spaces, &build, &pool, &AtomicBool::new(false));

@@ -68,4 +68,4 @@ pub use rules::{
     print_rules,
 };
 pub use screen::{Secret, SecretKind, find_secrets};
-pub use vector::Metric;
+pub use vector::{Metric, Storage};

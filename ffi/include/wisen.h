@@ -740,7 +740,7 @@ typedef void (*wisen_hook)(void *data,
 
 /**
  * Options of wisen_open(). Make it with wisen_options_init(). Zero in a field is its default.
- * Dimension, metric and model are fixed when a store is created; given again later they are
+ * Dimension, metric, storage and model are fixed when a store is created; given again later they are
  * checked, left out they are taken from the store.
  */
 struct wisen_options {
@@ -795,9 +795,9 @@ struct wisen_options {
      */
     int32_t secrets;
     /**
-     * Must be 0.
+     * A wisen_storage.
      */
-    uint32_t reserved;
+    int32_t storage;
     /**
      * Looks at every memory that this handle remembers or changes. NULL: none.
      */
@@ -1982,6 +1982,14 @@ struct wisen_stats {
      * Full vectors compared by recalls since opening, beyond their codes.
      */
     uint64_t reranked;
+    /**
+     * A wisen_storage: how the vectors of memories are stored.
+     */
+    int32_t storage;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 };
 
 /**

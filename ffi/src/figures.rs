@@ -7,7 +7,7 @@ use wisen::Verification;
 use crate::call::{ErrorPlace, call_on, peek};
 use crate::error::wisen_error;
 use crate::handle::{Object, free, give};
-use crate::options::wisen_metric;
+use crate::options::{wisen_metric, wisen_storage};
 use crate::raw::{Out, from_c};
 use crate::status::wisen_status;
 use crate::store::wisen_store;
@@ -65,6 +65,10 @@ pub struct wisen_stats {
     pub calibration_error: f64,
     /// Full vectors compared by recalls since opening, beyond their codes.
     pub reranked: u64,
+    /// A wisen_storage: how the vectors of memories are stored.
+    pub storage: i32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What wisen_verify() found. Make it with wisen_findings_init(); wisen_verification_get() fills it.
@@ -142,6 +146,8 @@ pub unsafe extern "C" fn wisen_stats(
             calibration_brier: found.calibration.brier,
             calibration_error: found.calibration.error,
             reranked: found.reranked,
+            storage: wisen_storage::from(found.storage) as i32,
+            reserved: 0,
         })
     })
 }

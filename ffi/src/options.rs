@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wisen::{Durability, Incoming, Metric, Options, PublicKey};
+use wisen::{Durability, Incoming, Metric, Options, PublicKey, Storage};
 
 use crate::error::{Fault, invalid};
 use crate::guard::{self, wisen_hook};
@@ -25,6 +25,18 @@ pub enum wisen_metric {
     WISEN_METRIC_L2 = 3,
 }
 
+/// How the numbers of memories' vectors are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum wisen_storage {
+    /// As in the store; f32 for a new one.
+    WISEN_STORAGE_OF_STORE = 0,
+    /// As they are given, four bytes a number.
+    WISEN_STORAGE_F32 = 1,
+    /// In two bytes a number (IEEE 754 binary16); under cosine it is the unit vector that is kept.
+    WISEN_STORAGE_F16 = 2,
+}
+
 /// What an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
@@ -37,6 +49,7 @@ pub enum wisen_durability {
 
 use wisen_durability as D;
 use wisen_metric as M;
+use wisen_storage as S;
 
 const METRICS: [(wisen_metric, Metric); 3] = [
     (M::WISEN_METRIC_COSINE, Metric::Cosine),
@@ -50,8 +63,18 @@ impl From<Metric> for wisen_metric {
     }
 }
 
+const STORAGES: [(wisen_storage, Storage); 2] =
+    [(S::WISEN_STORAGE_F32, Storage::F32), (S::WISEN_STORAGE_F16, Storage::F16)];
+
+impl From<Storage> for wisen_storage {
+    fn from(storage: Storage) -> Self {
+        let known = STORAGES.iter().find(|(_, s)| *s == storage);
+        known.map_or(S::WISEN_STORAGE_OF_STORE, |(number, _)| *number)
+    }
+}
+
 /// Options of wisen_open(). Make it with wisen_options_init(). Zero in a field is its default.
-/// Dimension, metric and model are fixed when a store is created; given again later they are
+/// Dimension, metric, storage and model are fixed when a store is created; given again later they are
 /// checked, left out they are taken from the store.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
@@ -82,8 +105,8 @@ pub struct wisen_options {
     pub seal_at: usize,
     /// What happens to keys, tokens and passwords in what is remembered: a wisen_secret_action. 0: redacted.
     pub secrets: i32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// A wisen_storage.
+    pub storage: i32,
     /// Looks at every memory that this handle remembers or changes. NULL: none.
     pub hook: wisen_hook,
     /// Handed to the hook. Has to be good for any thread, until the store is freed.
@@ -113,8 +136,11 @@ impl Given<'_, wisen_options> {
         if let Some(model) = self.text("model", |options| options.model)? {
             options = options.model(model);
         }
-        if self.reserved != 0 {
-            return Err(invalid("reserved", "it must be 0"));
+        if self.storage != S::WISEN_STORAGE_OF_STORE as i32 {
+            let storage = STORAGES.iter().find(|(number, _)| *number as i32 == self.storage);
+            let (_, storage) =
+                storage.ok_or_else(|| invalid("storage", format!("{} is no wisen_storage", self.storage)))?;
+            options = options.storage(*storage);
         }
         options = options.secrets(guard::secret_action(self.secrets)?);
         if let Some(hook) = Callback::new(self.hook, self.hook_data) {

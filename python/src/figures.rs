@@ -130,6 +130,12 @@ impl Stats {
         self.0.metric.as_str()
     }
 
+    /// How the vectors of memories are stored: "f32" or "f16".
+    #[getter]
+    fn storage(&self) -> &'static str {
+        self.0.storage.as_str()
+    }
+
     /// How the probabilities promised by recalls of all namespaces have come true.
     #[getter]
     fn calibration(&self) -> Calibration {

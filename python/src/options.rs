@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use wisen::{Durability, Incoming, Metric, Options, PublicKey, SecretAction};
+use wisen::{Durability, Incoming, Metric, Options, PublicKey, SecretAction, Storage};
 
 use crate::convert::{self, Arg, Given, count, flag, optional_text, seconds, word};
 use crate::errors::{call, to_py};
@@ -15,13 +15,16 @@ use crate::store::Store;
 /// Any number of threads may use the store, and any number of processes may open the same directory
 /// at once. Close it with `Store.close`, or use it as a context manager.
 ///
-/// Dimension, metric and model are fixed when the store is created; given again later they are
+/// Dimension, metric, storage and model are fixed when the store is created; given again later they are
 /// checked, left out they are taken from the store.
 ///
 /// Args:
 ///     path: Directory of the store; ":memory:" for a store of its own that lives in memory.
 ///     dimension: Numbers in a vector, 1 to 4096. None: the store has to exist.
 ///     metric: "cosine" (default of a new store), "dot" or "l2".
+///     storage: "f32" (default of a new store) or "f16": two bytes a number, half the disk and half of what a
+///         recall reads beyond codes; a similarity may be off by some 0.0001, and under "cosine" it is the unit
+///         vector that is kept.
 ///     model: Name of the embedding model; opening with another name than recorded is refused.
 ///     durability: "normal": a write survives a killed process, and a power loss costs at most the
 ///         last writes; "full": every write is synced before it is acknowledged.
@@ -43,17 +46,17 @@ use crate::store::Store;
 ///
 /// Raises:
 ///     InvalidArgumentError: An argument is outside its range.
-///     MismatchError: The store was created with another dimension, metric or model.
+///     MismatchError: The store was created with another dimension, metric, storage or model.
 ///     NotAStoreError: The path holds something else, or nothing where `dimension` is None.
 ///     NewerSchemaError: The store was written by a newer Wisen.
 ///     CorruptError: The store is damaged.
 ///     IoError: The file system refused.
 #[pyfunction]
 #[pyo3(
-    signature = (path, dimension=None, *, metric=None, model=None, durability=None, read_only=None,
-                 busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None,
+    signature = (path, dimension=None, *, metric=None, storage=None, model=None, durability=None,
+                 read_only=None, busy_timeout=None, threads=None, width=None, scan_below=None, seal_at=None,
                  authority_key=None, secrets=None, hook=None),
-    text_signature = "(path, dimension=None, *, metric=None, model=None, durability='normal', \
+    text_signature = "(path, dimension=None, *, metric=None, storage=None, model=None, durability='normal', \
         read_only=False, busy_timeout=5.0, threads=0, width=0, scan_below=None, seal_at=None, \
         authority_key=None, secrets='redact', hook=None)"
 )]
@@ -63,6 +66,7 @@ pub(crate) fn open(
     path: &Bound<'_, PyAny>,
     dimension: Given<'_, '_>,
     metric: Given<'_, '_>,
+    storage: Given<'_, '_>,
     model: Given<'_, '_>,
     durability: Given<'_, '_>,
     read_only: Given<'_, '_>,
@@ -80,6 +84,9 @@ pub(crate) fn open(
     let mut options = number(dimension, "dimension")?.map_or_else(Options::existing, Options::new);
     if let Some(metric) = metric {
         options = options.metric(word(metric, "metric", Metric::parse, "cosine, dot, l2")?);
+    }
+    if let Some(storage) = storage {
+        options = options.storage(word(storage, "storage", Storage::parse, "f32, f16")?);
     }
     if let Some(model) = optional_text(model, "model")? {
         options = options.model(model);

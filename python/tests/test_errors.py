@@ -147,7 +147,7 @@ def test_paths_that_are_no_stores(tmp_path: Path) -> None:
 
 def test_other_settings_than_at_creation(path: Path) -> None:
     wisen.open(path, 4, metric="l2", model="m").close()
-    for arguments in ({"dimension": 5}, {"metric": "dot"}, {"model": "other"}):
+    for arguments in ({"dimension": 5}, {"metric": "dot"}, {"storage": "f16"}, {"model": "other"}):
         with pytest.raises(wisen.MismatchError, match=next(iter(arguments))):
             wisen.open(path, **arguments)
 

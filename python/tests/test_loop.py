@@ -1,5 +1,6 @@
 """Remember, recall, report: the whole loop, and that it learns."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,3 +167,21 @@ def test_a_store_in_memory(east: list[float]) -> None:
         assert store.path == ":memory:"
         store.remember("a", east)
         assert len(store.recall(east)) == 1
+
+
+def test_vectors_in_two_bytes_a_number(tmp_path: Path) -> None:
+    given = [0.1, 0.7, -0.3, 0.2]
+    for storage, bytes_each in (("f32", 4), ("f16", 2)):
+        with wisen.open(tmp_path / storage, 4, metric="l2", storage=storage) as store:  # type: ignore[arg-type]
+            assert store.stats().storage == storage
+            kept = store.get(store.remember("x", given))
+            assert kept is not None
+            assert kept.vector == pytest.approx(given, rel=0.0005)
+            assert (list(kept.vector) == [struct.unpack("f", struct.pack("f", x))[0] for x in given]) is (
+                bytes_each == 4
+            )
+            assert store.recall(given, k=1)[0].similarity == pytest.approx(0.0, abs=1e-6)
+    with wisen.open(tmp_path / "f16") as store, pytest.raises(wisen.InvalidArgumentError, match="65504"):
+        store.remember("too large for it", [0.0, 7e4, 0.0, 0.0])
+    with pytest.raises(wisen.InvalidArgumentError, match="f32, f16"):
+        wisen.open(tmp_path / "x", 4, storage="f8")  # type: ignore[arg-type]

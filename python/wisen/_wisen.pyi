@@ -90,6 +90,7 @@ def open(
     dimension: int | None = None,
     *,
     metric: _Metric | None = None,
+    storage: Literal["f32", "f16"] | None = None,
     model: str | None = None,
     durability: Literal["normal", "full"] = "normal",
     read_only: bool = False,
@@ -565,6 +566,8 @@ class Stats:
     def dimension(self) -> int: ...
     @property
     def metric(self) -> _Metric: ...
+    @property
+    def storage(self) -> Literal["f32", "f16"]: ...
     @property
     def model(self) -> str | None: ...
     @property

@@ -69,7 +69,10 @@ fn as_text(stats: &Stats, namespaces: &[Namespace], files: &[File]) -> String {
     let model = stats.model.as_deref().unwrap_or("no model named");
     let segments = count(stats.segments, "segment", "segments");
     let mut rows = vec![
-        ("vectors", format!("{} numbers, {}, {model}", stats.dimension, stats.metric.as_str())),
+        ("vectors", {
+            let (metric, storage) = (stats.metric.as_str(), stats.storage.as_str());
+            format!("{} numbers, {metric}, {storage}, {model}", stats.dimension)
+        }),
         ("memories", number(stats.memories)),
         ("reports", number(stats.reports)),
         ("experiences", number(stats.experiences)),
@@ -105,6 +108,7 @@ fn as_json(stats: &Stats, namespaces: &[Namespace], files: &[File]) -> String {
     let value = json!({
         "dimension": stats.dimension,
         "metric": stats.metric.as_str(),
+        "storage": stats.storage.as_str(),
         "model": stats.model,
         "memories": stats.memories,
         "reports": stats.reports,

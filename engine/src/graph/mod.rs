@@ -35,4 +35,4 @@ pub(crate) use repair::reachable;
 pub(crate) use sample::{CodeBlock, Coded};
 pub(crate) use search::{Want, search};
 pub(crate) use tail::{TailRow, scan_rows};
-pub(crate) use view::{Layout, NO_LINK, Owners, Upper, View};
+pub(crate) use view::{Layout, NO_LINK, Owners, Rows, Upper, View};

@@ -100,6 +100,10 @@ impl Pool {
         &self.entries
     }
 
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.entries.len() >= self.width
     }

@@ -103,7 +103,7 @@ impl<I: Iterator<Item = u32>> Task for FirstPass<'_, '_, I> {
 
 /// Appends the best `want` acceptable owners of these nodes. Each node is to come once.
 #[allow(clippy::too_many_arguments, reason = "one call from search.rs; a struct would only rename them")]
-pub(super) fn scan<'v, E>(
+pub(super) fn scan<E>(
     view: &View<'_>,
     probe: &Probe,
     nodes: impl Iterator<Item = u32>,
@@ -112,16 +112,16 @@ pub(super) fn scan<'v, E>(
     scratch: &mut Scratch,
     effort: &mut Effort,
     out: &mut Vec<Found>,
-    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+    exact: impl Fn(u32) -> Result<f32, E>,
 ) -> Result<(), E> {
     let nodes =
         nodes.filter(|&n| matches!(accept, Accept::All) || view.owners.of(n).any(|id| accept.accepts(id)));
-    scan_all(view, probe, nodes, want, accept, scratch, effort, out, vector)
+    scan_all(view, probe, nodes, want, accept, scratch, effort, out, exact)
 }
 
 /// [`scan`] of nodes that all have an acceptable owner.
 #[allow(clippy::too_many_arguments, reason = "as scan")]
-pub(super) fn scan_all<'v, E>(
+pub(super) fn scan_all<E>(
     view: &View<'_>,
     probe: &Probe,
     nodes: impl Iterator<Item = u32>,
@@ -130,7 +130,7 @@ pub(super) fn scan_all<'v, E>(
     scratch: &mut Scratch,
     effort: &mut Effort,
     out: &mut Vec<Found>,
-    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+    exact: impl Fn(u32) -> Result<f32, E>,
 ) -> Result<(), E> {
     let scored = dispatch(FirstPass {
         view,
@@ -142,15 +142,10 @@ pub(super) fn scan_all<'v, E>(
     effort.distances += scored;
     effort.bytes += scored * view.code_bytes();
     let before = effort.reranked;
-    settle(
-        want,
-        &scratch.candidates,
-        &mut scratch.found,
-        effort,
-        |node| vector(node).map(|v| probe.exact(v)),
-        |node, f| view.owners.of(node).filter(|&id| accept.accepts(id)).for_each(f),
-    )?;
-    effort.bytes += (effort.reranked - before) * 4 * probe.vector().len() as u64;
+    settle(want, &scratch.candidates, &mut scratch.found, effort, exact, |node, f| {
+        view.owners.of(node).filter(|&id| accept.accepts(id)).for_each(f);
+    })?;
+    effort.bytes += (effort.reranked - before) * view.vectors.bytes() as u64;
     out.extend_from_slice(&scratch.found);
     Ok(())
 }

@@ -42,10 +42,10 @@ impl From<usize> for Want {
 }
 
 /// Appends to `out` the best `want` acceptable owners by (similarity descending, id ascending); fewer only
-/// if the space has fewer. `width` is the ef of the walk. `vector` gives the full vector of a node, or
-/// says what is wrong with it.
+/// if the space has fewer. `width` is the ef of the walk. `exact` gives the similarity of a node's full
+/// vector, or says what is wrong with it.
 #[allow(clippy::too_many_arguments, reason = "the one door; callers go through Space::search")]
-pub(crate) fn search<'v, E>(
+pub(crate) fn search<E>(
     view: &View<'_>,
     probe: &Probe,
     want: Want,
@@ -54,7 +54,7 @@ pub(crate) fn search<'v, E>(
     scratch: &mut Scratch,
     effort: &mut Effort,
     out: &mut Vec<Found>,
-    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+    exact: impl Fn(u32) -> Result<f32, E>,
 ) -> Result<(), E> {
     let Want { best: want, sure } = want;
     let nodes = view.nodes as usize;
@@ -76,7 +76,7 @@ pub(crate) fn search<'v, E>(
         // A walk has to be widened by owners / allowed; a scan scores `allowed`. Take the cheaper.
         let widened = (width.saturating_mul(owners) / allowed).max(width);
         if !view.has_graph() || allowed <= widened.saturating_mul(SCORED_PER_WIDTH) {
-            return scan_set(view, probe, want, accept, scratch, effort, out, vector);
+            return scan_set(view, probe, want, accept, scratch, effort, out, exact);
         }
         width = widened;
         scanned = allowed.min(nodes);
@@ -106,14 +106,13 @@ pub(crate) fn search<'v, E>(
             .map(|e| e.score() + walked.beyond + scorer.likely_error(view.meta(e.node())));
         let seen = rerank(
             view,
-            probe,
             &scorer,
             Want { best: want, sure },
             accept,
             (entries, most_left),
             found,
             effort,
-            &vector,
+            &exact,
         )?;
         // The best of all spaces are found when what is left here is certainly none of them.
         let reached = floor.score().is_some_and(|floor| most_left.is_none_or(|most| most < floor));
@@ -138,12 +137,12 @@ pub(crate) fn search<'v, E>(
         width = width.saturating_mul(short);
         per_width = if enough { SCORED_PER_WIDTH } else { SCORED_PER_WIDTH_AGAIN };
     }
-    scan_set(view, probe, want, accept, scratch, effort, out, vector)
+    scan_set(view, probe, want, accept, scratch, effort, out, exact)
 }
 
 /// Exact scan of the nodes that acceptable ids own.
 #[allow(clippy::too_many_arguments, reason = "as search")]
-fn scan_set<'v, E>(
+fn scan_set<E>(
     view: &View<'_>,
     probe: &Probe,
     want: usize,
@@ -151,7 +150,7 @@ fn scan_set<'v, E>(
     scratch: &mut Scratch,
     effort: &mut Effort,
     out: &mut Vec<Found>,
-    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+    exact: impl Fn(u32) -> Result<f32, E>,
 ) -> Result<(), E> {
     let owners = view.owners;
     match accept {
@@ -167,11 +166,11 @@ fn scan_set<'v, E>(
                 nodes.get(i + CODES_AHEAD).iter().for_each(|&&later| view.prefetch_code(later));
                 n
             });
-            let result = scan_all(view, probe, ahead, want, accept, scratch, effort, out, vector);
+            let result = scan_all(view, probe, ahead, want, accept, scratch, effort, out, exact);
             scratch.nodes = nodes;
             result
         }
-        _ => scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, vector),
+        _ => scan(view, probe, 0..view.nodes, want, accept, scratch, effort, out, exact),
     }
 }
 
@@ -279,16 +278,15 @@ struct Seen {
 /// Exact similarities of every pool member that may be among the best `want`, into `found`. `most_left` is what lies
 /// beyond the pool at most.
 #[allow(clippy::too_many_arguments, reason = "as search")]
-fn rerank<'v, E>(
+fn rerank<E>(
     view: &View<'_>,
-    probe: &Probe,
     scorer: &Scorer<'_>,
     Want { best: want, sure }: Want,
     accept: Accept<'_>,
     (entries, most_left): (&[Entry], Option<f32>),
     found: &mut Vec<Found>,
     effort: &mut Effort,
-    vector: impl Fn(u32) -> Result<&'v [f32], E>,
+    exact: impl Fn(u32) -> Result<f32, E>,
 ) -> Result<Seen, E> {
     found.clear();
     let may_matter = |found: &[Found], e: &Entry| {
@@ -297,20 +295,19 @@ fn rerank<'v, E>(
     };
     let mut accepted = 0;
     let mut reranked = 0;
-    let dim = probe.vector().len();
     for e in entries.iter().take(EXACT_AHEAD) {
-        view.prefetch_exact(e.node(), dim);
+        view.prefetch_exact(e.node());
     }
     for (i, e) in entries.iter().enumerate() {
         if let Some(later) = entries.get(i + EXACT_AHEAD).filter(|later| may_matter(found, later)) {
-            view.prefetch_exact(later.node(), dim);
+            view.prefetch_exact(later.node());
         }
         if !matches!(accept, Accept::All) && !view.owners.of(e.node()).any(|id| accept.accepts(id)) {
             continue;
         }
         accepted += 1;
         if may_matter(found, e) {
-            let similarity = probe.exact(vector(e.node())?);
+            let similarity = exact(e.node())?;
             reranked += 1;
             for id in view.owners.of(e.node()).filter(|&id| accept.accepts(id)) {
                 keep(found, want, Found { id, similarity });
@@ -319,7 +316,7 @@ fn rerank<'v, E>(
     }
     effort.reranked += reranked;
     effort.distances += reranked;
-    effort.bytes += reranked * 4 * probe.vector().len() as u64;
+    effort.bytes += reranked * view.vectors.bytes() as u64;
     let certain = found.get(sure.clamp(1, want) - 1).filter(|_| found.len() == want);
     let saturated = most_left.is_some_and(|most| certain.is_none_or(|last| most >= last.similarity));
     Ok(Seen { accepted, saturated })

@@ -138,7 +138,33 @@ pub(crate) struct View<'a> {
     pub mean: &'a [f32],
     pub owners: Owners<'a>,
     /// The full vectors, not checked: to be fetched ahead, not to be used.
-    pub vectors: &'a [f32],
+    pub vectors: Rows<'a>,
+}
+
+/// Rows of bytes, one a node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    bytes: &'a [u8],
+    each: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `bytes` are rows of `each`, and perhaps a few more.
+    pub(crate) fn new(bytes: &'a [u8], each: usize) -> Rows<'a> {
+        Rows { bytes, each }
+    }
+
+    /// Bytes of a row.
+    pub(super) fn bytes(&self) -> usize {
+        self.each
+    }
+
+    /// The row of a node; empty if there is none.
+    #[inline(always)]
+    pub(crate) fn row(&self, node: u32) -> &'a [u8] {
+        let at = node as usize * self.each;
+        self.bytes.get(at..at + self.each).unwrap_or_default()
+    }
 }
 
 impl<'a> View<'a> {
@@ -202,10 +228,8 @@ impl<'a> View<'a> {
     /// Brings near what the exact similarity of a node and its ids will read.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "hot loop")]
-    pub(crate) fn prefetch_exact(&self, node: u32, dim: usize) {
-        if let Some(vector) = self.vectors.get(node as usize * dim..(node as usize + 1) * dim) {
-            prefetch(bytemuck::cast_slice(vector));
-        }
+    pub(crate) fn prefetch_exact(&self, node: u32) {
+        prefetch(self.vectors.row(node));
         if let Some(start) = self.owners.starts.get(node as usize..=node as usize) {
             prefetch(bytemuck::cast_slice(start));
         }

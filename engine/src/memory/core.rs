@@ -205,6 +205,12 @@ impl Core {
         }
         self.metric.prepare(vector)
     }
+
+    /// Checks a vector that is to be stored, and makes of it what the store keeps.
+    pub(crate) fn keep(&self, vector: &mut [f32]) -> Result<()> {
+        self.prepare(vector)?;
+        self.identity.storage.keep(self.metric, vector)
+    }
 }
 
 impl Counters {

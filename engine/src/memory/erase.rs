@@ -37,7 +37,8 @@ fn forget(core: &Core, id: MemoryId) -> Result<bool> {
     let Some(traces) = load()? else {
         return Ok(false);
     };
-    let receipts = |traces: &Traces| core.receipts.erase(&traces.vectors, &|text| traces.speak_in(text));
+    let receipts =
+        |traces: &Traces| core.receipts.erase(&|vector| traces.lie_at(vector), &|text| traces.speak_in(text));
     // First, so that whatever happens after it can be asked for again.
     receipts(&traces)?;
     let (was_there, traces) = core.db.write(core.now(), |tx| {

@@ -27,9 +27,9 @@ use crate::key::{Message, SecretKey};
 use crate::store::Tx;
 use crate::store::audit::{self, Actor};
 use crate::store::authorities::{Authorities, Trust};
-use crate::store::chain::hex;
 use crate::store::guard::{self, GuardRow};
 use crate::store::heads::{self, Head, Part};
+use crate::store::hex::hex;
 
 use super::core::{Call, Core, check_text};
 use super::store::Store;

@@ -137,6 +137,7 @@ pub(crate) fn stats(core: &Core) -> Result<Stats> {
     Ok(Stats {
         dimension: core.identity.dimension,
         metric: core.metric,
+        storage: core.identity.storage,
         model: core.identity.model.clone(),
         memories: namespaces.iter().map(|row| row.memories.cast_unsigned()).sum(),
         reports,
@@ -292,7 +293,7 @@ fn against_rows(core: &Core, conn: &Connection, loaded: &Loaded) -> Result<Optio
         let same = space.is_some_and(|space| {
             let held = space.vector(id.cast_unsigned()).ok().flatten();
             held.is_some_and(|held| {
-                bytemuck::cast_slice::<f32, u8>(held) == bytemuck::cast_slice::<f32, u8>(wanted)
+                bytemuck::cast_slice::<f32, u8>(&held) == bytemuck::cast_slice::<f32, u8>(wanted)
             })
         });
         if !same {

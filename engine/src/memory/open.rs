@@ -53,6 +53,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Core> {
         first_id: store_id,
         dimension,
         metric: options.metric.unwrap_or_default().as_str().to_owned(),
+        storage: options.storage.unwrap_or_default(),
         model: options.model.clone(),
     });
     let wanted = Wanted {
@@ -142,6 +143,9 @@ fn agree(path: &Path, options: &Options, identity: &Identity) -> Result<Metric> 
     }
     if let Some(given) = options.metric.filter(|given| *given != metric) {
         return Err(mismatch("metric", &metric.as_str(), &given.as_str()));
+    }
+    if let Some(given) = options.storage.filter(|given| *given != identity.storage) {
+        return Err(mismatch("storage", &identity.storage.as_str(), &given.as_str()));
     }
     if let Some(given) = options.model.as_ref().filter(|given| Some(*given) != identity.model.as_ref()) {
         return Err(identity.other_model(path, given));

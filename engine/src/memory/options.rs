@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::key::PublicKey;
-use crate::vector::Metric;
+use crate::vector::{Metric, Storage};
 
 use super::gate::{Hook, SecretAction};
 
@@ -35,12 +35,13 @@ impl Durability {
     }
 }
 
-/// Options of [`Store::open`](crate::Store::open). Dimension, metric and model are fixed when the
-/// store is created; given again later they are checked, left out they are taken from the store.
+/// Options of [`Store::open`](crate::Store::open). Dimension, metric, storage and model are fixed when
+/// the store is created; given again later they are checked, left out they are taken from the store.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) dimension: Option<usize>,
     pub(crate) metric: Option<Metric>,
+    pub(crate) storage: Option<Storage>,
     pub(crate) model: Option<String>,
     pub(crate) durability: Durability,
     pub(crate) read_only: bool,
@@ -66,6 +67,7 @@ impl Options {
         Self {
             dimension: None,
             metric: None,
+            storage: None,
             model: None,
             durability: Durability::default(),
             read_only: false,
@@ -84,6 +86,12 @@ impl Options {
     /// Distance of the vectors. Default for a new store: [`Metric::Cosine`].
     pub fn metric(mut self, metric: Metric) -> Self {
         self.metric = Some(metric);
+        self
+    }
+
+    /// How the vectors of memories are stored. Default for a new store: [`Storage::F32`].
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = Some(storage);
         self
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::id::{MemoryId, ReceiptId, ReportId};
 use crate::outcome::{Calibration, Evidence, StandingState};
-use crate::vector::Metric;
+use crate::vector::{Metric, Storage};
 
 use super::origin::Provenance;
 use super::ruled::RuleNote;
@@ -207,6 +207,8 @@ pub struct Stats {
     pub dimension: usize,
     /// Metric of the vectors.
     pub metric: Metric,
+    /// How the vectors of memories are stored.
+    pub storage: Storage,
     /// Name of the embedding model, if one was recorded.
     pub model: Option<String>,
     /// Memories neither forgotten nor superseded.

@@ -1,6 +1,7 @@
 //! Points of one kind in one namespace: those in segments, less those that count no more, and
 //! those in no segment yet.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
@@ -163,9 +164,9 @@ pub(crate) fn memory_vector<'a>(
     id: u64,
     sealed: &'a [Sealed],
     fresh: &'a [Arc<Fresh>],
-) -> Result<Option<&'a [f32]>, Damage> {
+) -> Result<Option<Cow<'a, [f32]>>, Damage> {
     if let Some(fresh) = fresh.iter().find(|fresh| fresh.row.id() == id) {
-        return Ok(Some(fresh.row.vector()));
+        return Ok(Some(fresh.row.vector().into()));
     }
     for part in sealed.iter().filter(|part| !part.dead_memories.contains(id)) {
         let space = part.loaded.segment.space(namespace.cast_unsigned(), SpaceKind::Memories);

@@ -261,8 +261,8 @@ fn search(
                 &ground.seen.sealed,
                 &ground.seen.fresh_memories,
             )? {
-                let similarity = probes.memories.exact(vector);
-                effort.bytes += size_of_val(vector) as u64;
+                let similarity = probes.memories.exact(&vector);
+                effort.bytes += size_of_val(&*vector) as u64;
                 candidates.push(Candidate { memory, namespace, similarity, nominated: true });
             }
         }

@@ -110,7 +110,16 @@ impl Store {
         let mut checked = |queries: bool, texts: &[&str]| {
             let kind = if queries { TextKind::Query } else { TextKind::Memory };
             let given = catch_unwind(AssertUnwindSafe(|| embed(kind, texts)));
-            check_vectors(given, texts.len(), core.metric, dimension)
+            let mut vectors = check_vectors(given, texts.len(), core.metric, dimension)?;
+            if !queries {
+                for (row, vector) in vectors.iter_mut().enumerate() {
+                    let kept = vector
+                        .as_mut()
+                        .map_or(Ok(()), |vector| core.identity.storage.keep(core.metric, vector));
+                    kept.map_err(|source| Error::Row { row, source: Box::new(source) })?;
+                }
+            }
+            Ok(vectors)
         };
         place::folder(directory, |temporary| {
             let (at, database) = (place::about(directory), temporary.join("memory.db"));

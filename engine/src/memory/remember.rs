@@ -79,10 +79,10 @@ impl Batch {
     }
 }
 
-/// Checks what can be checked without the database.
-fn check(core: &Core, memory: &Memory) -> Result<()> {
+/// Checks what can be checked without the database, and makes of the vector what the store keeps.
+fn check(core: &Core, memory: &mut Memory) -> Result<()> {
     core.check_model(memory.embedding_model.as_deref())?;
-    core.prepare(&memory.vector)?;
+    core.keep(&mut memory.vector)?;
     check_text("content", &memory.content)?;
     check_name("namespace", &memory.namespace)?;
     check_name("kind", &memory.kind)?;
@@ -192,8 +192,8 @@ fn is_same(tx: &Tx<'_>, row: &MemoryRow, memory: &Memory, metadata: Option<&str>
 pub(crate) fn update(core: &Core, id: MemoryId, mut change: Update) -> Result<()> {
     core.writable()?;
     core.check_model(change.embedding_model.as_deref())?;
-    if let Some(vector) = &change.vector {
-        core.prepare(vector)?;
+    if let Some(vector) = &mut change.vector {
+        core.keep(vector)?;
     }
     if let Some(content) = &change.content {
         check_text("content", content)?;

@@ -370,6 +370,7 @@ fn write(core: &Core, harvest: Harvest, params: BuildParams) -> Result<(SegmentR
         seq_hi: hi.cast_unsigned(),
         rows_hash,
         dim: core.identity.dimension,
+        storage: core.identity.storage,
     };
     let row = SegmentRow {
         name: format!("{hi:016x}-{}.seg", uuid::Uuid::new_v4().simple()),

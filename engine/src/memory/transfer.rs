@@ -13,7 +13,7 @@ use crate::id::MemoryId;
 use crate::store::backup::open_new;
 use crate::store::directives;
 use crate::store::export::{self, Head, Import, bad, within};
-use crate::vector::Metric;
+use crate::vector::{Metric, Storage};
 
 use super::core::Core;
 use super::input::Memory;
@@ -96,14 +96,17 @@ impl Store {
 fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
     let conn = open_new(database)?;
     let import = Import::begin(&conn)?;
-    let (mut metric, mut dimension, mut last) = (Metric::Cosine, 0, 1);
+    let (mut metric, mut dimension, mut storage) = (Metric::Cosine, 0, Storage::F32);
+    let mut last = 1;
     let begin = |head: &Head| {
         let known = Metric::parse(&head.metric);
         let known = known.ok_or_else(|| bad(1, format!("there is no metric {:?}", head.metric)))?;
         if !(1..=MAX_DIMENSION).contains(&head.dimension) {
             return Err(bad(1, format!("its vectors have {} numbers", head.dimension)));
         }
-        Ok((known, head.dimension))
+        let storage = Storage::parse(&head.storage);
+        let storage = storage.ok_or_else(|| bad(1, format!("there is no storage {:?}", head.storage)))?;
+        Ok((known, head.dimension, storage))
     };
     let head = std::cell::Cell::new(None);
     export::read(
@@ -114,9 +117,9 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
         },
         |line, table, fields| {
             last = line;
-            (metric, dimension) = head.get().unwrap_or((metric, dimension));
-            check_vector(line, table, &fields, metric, dimension)?;
-            import.row(line, table, fields)
+            (metric, dimension, storage) = head.get().unwrap_or((metric, dimension, storage));
+            check_vector(line, table, &fields, (metric, dimension, storage))?;
+            import.row(line, table, fields, storage)
         },
     )?;
     import.finish(last)?;
@@ -130,9 +133,8 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
     }
     match inspect::first_fault(&conn).map_err(|error| within(last, error))? {
         Some(fault) => Err(bad(last, format!("the rows do not fit together: {fault}"))),
-        None => {
-            crate::store::check_identity(&conn, metric.as_str(), dimension).map_err(|error| within(1, error))
-        }
+        None => crate::store::check_identity(&conn, metric.as_str(), dimension, storage)
+            .map_err(|error| within(1, error)),
     }
 }
 
@@ -141,8 +143,7 @@ fn check_vector(
     line: u64,
     table: &str,
     fields: &Map<String, Value>,
-    metric: Metric,
-    dimension: usize,
+    (metric, dimension, storage): (Metric, usize, Storage),
 ) -> Result<()> {
     let (value, metric) = match table {
         "memories" => (fields.get("vector").cloned(), metric),
@@ -158,6 +159,9 @@ fn check_vector(
     let vector = export::vector_of(line, value)?;
     if vector.len() != dimension {
         return Err(bad(line, format!("its vector has {} numbers, not {dimension}", vector.len())));
+    }
+    if table == "memories" && !storage.holds(&vector) {
+        return Err(bad(line, format!("its vector has a number that {} does not hold", storage.as_str())));
     }
     metric.prepare(&vector).map(|_| ()).map_err(|error| within(line, error))
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::store::audit::{self, Actor};
-use crate::store::chain::hex;
 use crate::store::guard::GuardRow;
+use crate::store::hex::hex;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::salts::{self, Hashed, Salt};
 use crate::store::{Filed, Tx, names};

@@ -39,7 +39,7 @@
 //! | 3 | blocks | a block per node: links, code, code metadata, see below; then, where codes are in halves, the fine half of each node's |
 //! | 4 | upper | with a graph: counts: u32 x levels, records reaching layer 1, 2, ...; nodes: u32 x records; for each layer from 1: links: u32 x M for each record that reaches it |
 //! | 5 | means | with a mean: f32 x dim, taken off every vector before coding |
-//! | 6 | vectors | f32 x dim per node, prepared (unit length under cosine) |
+//! | 6 | vectors | f32 x dim per node, prepared (unit length under cosine); or f16 x dim per node, of which preparing makes the prepared vector bit for bit; zeros up to a multiple of 4 |
 //! | 7 | sums | u64 per node, XXH3-64 of its vector's bytes |
 //!
 //! # Directory entry
@@ -50,7 +50,7 @@
 //! | 8 | 1 | kind: 0 memories, 1 experiences |
 //! | 9 | 1 | metric: 0 cosine, 1 dot, 2 l2 |
 //! | 10 | 1 | code: 0 f32 (dim below 16), 1 i8, 2 i8 in halves (with a graph only) |
-//! | 11 | 1 | flags: bit 0 graph, bit 1 mean |
+//! | 11 | 1 | flags: bit 0 graph, bit 1 mean, bit 2 vectors in f16 |
 //! | 12 | 4 | m: u32, links per record of the upper layers, half as many as per node on layer 0; 0 without a graph |
 //! | 16 | 4 | nodes: u32, 1 to 2^31 - 1 |
 //! | 20 | 4 | owners: u32, at least nodes |
@@ -89,6 +89,8 @@ pub(super) const HEADER_LEN: usize = 320;
 pub(super) const HAS_GRAPH: u8 = 1;
 /// Directory flag: codes are of vectors less a mean.
 pub(super) const HAS_MEAN: u8 = 2;
+/// Directory flag: vectors are in f16.
+pub(super) const HAS_HALVES: u8 = 4;
 /// Directory code: i8 in halves.
 pub(super) const HALVED: u8 = 2;
 /// Most nodes of a space: a search keeps a node in 31 bits.

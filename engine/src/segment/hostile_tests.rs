@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::graph::{Accept, BuildParams, Effort, Found, Scratch};
-use crate::vector::{Metric, Probe};
+use crate::vector::{Metric, Probe, Storage};
 
 use super::forge::reseal;
 use super::format::{HEADER_LEN, Header, Section};
@@ -15,14 +15,20 @@ use super::{
 
 const DIM: usize = 16;
 
-/// Two spaces, one of them with a graph of several layers; its codes in halves, and whole.
-fn both_kinds() -> [Vec<u8>; 2] {
-    [small(DIM), small(DIM + 1)]
+/// Two spaces, one of them with a graph of several layers; its codes in halves, and whole, and vectors in f16.
+fn all_kinds() -> [Vec<u8>; 3] {
+    let kinds = [(DIM, Storage::F32), (DIM + 1, Storage::F32), (DIM, Storage::F16)];
+    let made = kinds.map(|(halves_from, storage)| small(halves_from, storage));
+    assert_eq!(made[0].len() - made[2].len(), (160 + 4) * DIM * 2, "f16 takes half of what vectors take");
+    made
 }
 
-fn small(halves_from: usize) -> Vec<u8> {
+fn small(halves_from: usize, storage: Storage) -> Vec<u8> {
     let mut random = Random::new(11);
-    let rows: Vec<Vec<f32>> = (0..160).map(|_| random.vector(DIM)).collect();
+    let mut rows: Vec<Vec<f32>> = (0..160).map(|_| random.vector(DIM)).collect();
+    for row in &mut rows {
+        storage.keep(Metric::L2, row).expect("fits");
+    }
     let few: Vec<Vec<f32>> = (0..7).map(|i| random.near(&rows[i / 2], 0.0)).collect();
     let build = BuildParams { m: 4, graph_from: 20, halves_from, ..params() };
     write(DIM, vec![input(Metric::L2, 0, &rows), input(Metric::L2, 3, &few)], &build, 1)
@@ -53,7 +59,7 @@ fn try_answers(bytes: Vec<u8>) -> Result<Vec<Found>, SegmentFault> {
 
 #[test]
 fn every_truncation_is_refused() {
-    for good in both_kinds() {
+    for good in all_kinds() {
         assert!(try_answers(good.clone()).is_ok_and(|a| a.len() == 30));
         for len in 0..good.len() {
             assert!(Segment::open(Bytes::heap(good[..len].to_vec()), &expect(DIM)).is_err(), "at {len}");
@@ -66,7 +72,7 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn every_flipped_byte_is_noticed_or_without_consequence() {
-    for good in both_kinds() {
+    for good in all_kinds() {
         let truth = try_answers(good.clone()).expect("whole");
         let mut noticed = 0;
         for at in 0..good.len() {
@@ -85,7 +91,7 @@ fn every_flipped_byte_is_noticed_or_without_consequence() {
 
 #[test]
 fn contents_that_lie_under_right_checksums_do_no_harm() {
-    for good in both_kinds() {
+    for good in all_kinds() {
         lies_do_no_harm(&good);
     }
 }
@@ -114,7 +120,7 @@ fn lies_do_no_harm(good: &[u8]) {
 
 #[test]
 fn a_damaged_vector_is_noticed_when_it_is_read_and_counted_by_verify() {
-    let mut bytes = small(DIM);
+    let mut bytes = small(DIM, Storage::F32);
     let header: Header = bytemuck::pod_read_unaligned(&bytes[..HEADER_LEN]);
     let at = header.sections[Section::Vectors as usize].offset as usize + 5 * DIM * 4;
     bytes[at] ^= 1;
@@ -129,7 +135,7 @@ fn a_damaged_vector_is_noticed_when_it_is_read_and_counted_by_verify() {
 
 #[test]
 fn a_segment_of_another_store_or_other_rows_is_refused() {
-    let bytes = small(DIM);
+    let bytes = small(DIM, Storage::F32);
     let good = expect(DIM);
     let others = [
         Expect { store_id: [8; 16], ..good },

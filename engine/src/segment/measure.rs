@@ -111,7 +111,8 @@ fn self_recall(segment: &Segment, input: &SpaceInput) {
         space
             .search(&probe, 1, DEFAULT_WIDTH, Accept::All, &mut scratch, &mut effort, &mut out)
             .expect("whole");
-        lost += usize::from(out[0].id != *id && space.vector(out[0].id).expect("whole") != Some(v));
+        lost +=
+            usize::from(out[0].id != *id && space.vector(out[0].id).expect("whole").as_deref() != Some(v));
     }
     println!("self-recall at the default width: {lost} of {} not found", input.ids.len());
 }

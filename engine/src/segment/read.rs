@@ -12,8 +12,8 @@ use crate::vector::{CodeKind, CodeMeta, MAX_DIM, Metric};
 use super::collapse::check_owners;
 use super::fault::SegmentFault;
 use super::format::{
-    ALIGN, DirectoryEntry, HALVED, HAS_GRAPH, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC, MAX_NODES,
-    Section, SpaceKind, VERSION,
+    ALIGN, DirectoryEntry, HALVED, HAS_GRAPH, HAS_HALVES, HAS_MEAN, HEADER_LEN, HEADER_SUMMED, Header, MAGIC,
+    MAX_NODES, Section, SpaceKind, VERSION,
 };
 use super::map::Bytes;
 use super::space::Space;
@@ -118,13 +118,12 @@ impl Segment {
 
     /// Whether the vector with this number in the file was found whole, now or before. Its checksum is read
     /// only if it was not before.
-    pub(super) fn vector_is_whole(&self, number: usize, vector: &[f32], sum: impl Fn() -> u64) -> bool {
+    pub(super) fn vector_is_whole(&self, number: usize, vector: &[u8], sum: impl Fn() -> u64) -> bool {
         let (word, bit) = (&self.checked[number / 64], 1u64 << (number % 64));
         if word.load(Relaxed) & bit != 0 {
             return true;
         }
-        let whole =
-            xxh3_64(bytemuck::cast_slice(vector)) == sum() || crate::sabotage::on("vectors_unchecked");
+        let whole = xxh3_64(vector) == sum() || crate::sabotage::on("vectors_unchecked");
         if whole {
             word.fetch_or(bit, Relaxed);
         }
@@ -282,6 +281,11 @@ fn lay_out(bytes: &[u8], header: &Header) -> Result<Vec<Parts>, SegmentFault> {
         }
         let (nodes, owners) = (u64::from(entry.nodes), u64::from(entry.owners));
         let ids_len = (owners * 16 + (nodes + 1) * 4).next_multiple_of(8);
+        let vectors_len = if entry.flags & HAS_HALVES == 0 {
+            nodes * dim * 4
+        } else {
+            (nodes * dim * 2).next_multiple_of(4)
+        };
         let upper_at = upper.take(u64::from(entry.levels) + u64::from(entry.records), 4)?;
         let counts: &[u32] = view(bytes, upper_at, entry.levels as usize);
         let upper_rows: u64 = counts.iter().map(|&c| u64::from(c)).sum();
@@ -296,7 +300,7 @@ fn lay_out(bytes: &[u8], header: &Header) -> Result<Vec<Parts>, SegmentFault> {
             upper: upper_at,
             upper_links: upper.take(upper_rows, 4 * u64::from(entry.m))?,
             mean: means.take(if entry.flags & HAS_MEAN == 0 { 0 } else { dim }, 4)?,
-            vectors: vectors.take(nodes, dim * 4)?,
+            vectors: vectors.take(vectors_len, 1)?,
             sums: sums.take(nodes, 8)?,
             first_vector,
         });
@@ -319,7 +323,10 @@ fn read_entry(e: &DirectoryEntry, dim: usize) -> Result<(SpaceKind, Metric, Layo
     if e.code != code as u8 && !halved {
         return Err(bad("the code kind"));
     }
-    if e.flags & !(HAS_GRAPH | HAS_MEAN) != 0 || graph != (2..=128).contains(&e.m) || (!graph && e.m != 0) {
+    if e.flags & !(HAS_GRAPH | HAS_MEAN | HAS_HALVES) != 0
+        || graph != (2..=128).contains(&e.m)
+        || (!graph && e.m != 0)
+    {
         return Err(bad("the flags or m"));
     }
     if e.nodes == 0 || e.nodes > MAX_NODES || e.owners < e.nodes || e.entry >= e.nodes {
@@ -338,6 +345,16 @@ fn read_entry(e: &DirectoryEntry, dim: usize) -> Result<(SpaceKind, Metric, Layo
 }
 
 impl Parts {
+    /// Whether vectors are in f16.
+    pub(super) fn is_half(&self) -> bool {
+        self.entry.flags & HAS_HALVES != 0
+    }
+
+    /// Bytes of a vector.
+    pub(super) fn row_len(&self, dim: usize) -> usize {
+        dim * if self.is_half() { 2 } else { 4 }
+    }
+
     pub(super) fn owners<'a>(&self, bytes: &'a [u8]) -> Owners<'a> {
         let (nodes, owners) = (self.entry.nodes as usize, self.entry.owners as usize);
         let node_of = self.ids + owners * 8;

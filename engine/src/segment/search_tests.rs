@@ -187,7 +187,7 @@ fn owners_of_one_vector_are_results_of_their_own() {
     let space = segment.space(0, SpaceKind::Memories).expect("there");
     assert_eq!((space.owners(), space.nodes()), (1000, 100));
     assert_eq!(space.ids().collect::<Vec<_>>(), data.ids);
-    assert_eq!(space.vector(data.ids[555]), Ok(Some(&data.vectors[555 * 20..556 * 20])));
+    assert_eq!(space.vector(data.ids[555]), Ok(Some(data.vectors[555 * 20..556 * 20].into())));
     assert_eq!((space.vector(1), space.contains(1), space.contains(1003)), (Ok(None), false, true));
     let found = find(&segment, Metric::L2, &distinct[3], 25, Accept::All);
     assert_eq!(found, brute(&data, 20, &distinct[3], 25, |_| true));

@@ -1,7 +1,10 @@
 //! One namespace's points of one kind in an open segment.
 
-use crate::graph::{self, Accept, Effort, Found, Scratch, View, Want};
-use crate::vector::Probe;
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use crate::graph::{self, Accept, Effort, Found, Rows, Scratch, View, Want};
+use crate::vector::{Probe, from_half};
 
 use super::fault::SegmentFault;
 use super::read::{Parts, Segment};
@@ -32,7 +35,10 @@ impl<'s> Space<'s> {
                 upper: parts.upper(&segment.bytes),
                 mean: parts.mean(&segment.bytes, segment.dim()),
                 owners: parts.owners(&segment.bytes),
-                vectors: segment.slice(parts.vectors, nodes * segment.dim()),
+                vectors: Rows::new(
+                    segment.slice(parts.vectors, nodes * parts.row_len(segment.dim())),
+                    parts.row_len(segment.dim()),
+                ),
             },
             sums: segment.slice(parts.sums, nodes),
         }
@@ -65,20 +71,40 @@ impl<'s> Space<'s> {
     }
 
     /// The prepared vector of an id, checked.
-    pub(crate) fn vector(&self, id: u64) -> Result<Option<&'s [f32]>, SegmentFault> {
+    pub(crate) fn vector(&self, id: u64) -> Result<Option<Cow<'s, [f32]>>, SegmentFault> {
         self.view.owners.node(id).map(|node| self.node_vector(node)).transpose()
     }
 
-    /// The vector of a node below [`Self::nodes`], checked the first time it is read.
-    pub(super) fn node_vector(&self, node: u32) -> Result<&'s [f32], SegmentFault> {
-        let dim = self.segment.dim();
-        let vector = &self.view.vectors[node as usize * dim..][..dim];
-        let number = self.parts.first_vector + node as usize;
-        if self.segment.vector_is_whole(number, vector, || self.sums[node as usize]) {
-            Ok(vector)
+    /// The prepared vector of a node below [`Self::nodes`].
+    pub(super) fn node_vector(&self, node: u32) -> Result<Cow<'s, [f32]>, SegmentFault> {
+        let row = self.row(node)?;
+        if self.parts.is_half() {
+            let mut vector = vec![0.0; self.segment.dim()];
+            self.expand(node, row, &mut vector).map(|()| Cow::Owned(vector))
         } else {
-            Err(SegmentFault::Vector { namespace: self.parts.entry.namespace, node })
+            Ok(Cow::Borrowed(bytemuck::cast_slice(row)))
         }
+    }
+
+    /// The stored bytes of a node's vector, checked the first time they are read.
+    fn row(&self, node: u32) -> Result<&'s [u8], SegmentFault> {
+        let row = self.view.vectors.row(node);
+        let number = self.parts.first_vector + node as usize;
+        if self.segment.vector_is_whole(number, row, || self.sums[node as usize]) {
+            Ok(row)
+        } else {
+            Err(self.damaged(node))
+        }
+    }
+
+    fn damaged(&self, node: u32) -> SegmentFault {
+        SegmentFault::Vector { namespace: self.parts.entry.namespace, node }
+    }
+
+    /// Makes the prepared vector of a row of halves: the same bits that the writer was given.
+    fn expand(&self, node: u32, row: &[u8], vector: &mut [f32]) -> Result<(), SegmentFault> {
+        from_half(bytemuck::cast_slice(row), vector);
+        self.parts.metric.prepare_here(vector).map_err(|_| self.damaged(node))
     }
 
     /// Appends to `out` the best `want` acceptable owners by (similarity descending, id ascending); fewer
@@ -104,7 +130,18 @@ impl<'s> Space<'s> {
                 space: name(self.parts.metric, self.segment.dim()),
             });
         }
-        let vector = |node| self.node_vector(node);
-        graph::search(&self.view, probe, want.into(), width, accept, scratch, effort, out, vector)
+        let want = want.into();
+        if self.parts.is_half() {
+            let room = RefCell::new(vec![0.0; self.segment.dim()]);
+            let exact = |node| {
+                let mut vector = room.borrow_mut();
+                self.expand(node, self.row(node)?, &mut vector)?;
+                Ok(probe.exact(&vector))
+            };
+            graph::search(&self.view, probe, want, width, accept, scratch, effort, out, exact)
+        } else {
+            let exact = |node| Ok(probe.exact(bytemuck::cast_slice(self.row(node)?)));
+            graph::search(&self.view, probe, want, width, accept, scratch, effort, out, exact)
+        }
     }
 }

@@ -53,7 +53,8 @@ pub(crate) struct AuditRow {
     pub detail: String,
 }
 
-const COLUMNS: &str = "id, at, actor, op, namespace, ref, detail, checksum, hash";
+const INSERT: &str = "INSERT INTO audit(id, at, actor, op, namespace, ref, detail, checksum, hash)
+ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 /// What is looked for by memory: decisions.
 pub(super) const INDEXES: &str = "DROP INDEX audit_ref;
  CREATE INDEX audit_decided ON audit(ref) WHERE ref <> 0 AND op NOT IN ('remember', 'update', 'forget')";
@@ -128,7 +129,7 @@ pub(crate) fn append(
     let row = AuditRow { id, at: tx.now, actor, op: op.to_owned(), namespace, reference, detail };
     let hash = chain.link(&row);
     tx.conn
-        .prepare_cached(&format!("INSERT INTO audit({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))
+        .prepare_cached(INSERT)
         .and_then(|mut s| {
             let checksum = row.sum().finish();
             s.execute(params![

@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use crate::error::{Error, Result};
 
 use super::audit::{AuditRow, FROM_THE_FIRST};
+use super::hex::hex;
 
 /// What version 3 adds to the audit table.
 pub(super) const COLUMN: &str = "ALTER TABLE audit ADD COLUMN hash BLOB";
@@ -114,16 +115,6 @@ impl Anchor {
             Error::invalid("anchor", format!("it is no text that `anchor` gave: {MAGIC}:COUNT:HASH"))
         })
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The chain of this store before its first entry.

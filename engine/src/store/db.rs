@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::key::PublicKey;
 use crate::notice;
 use crate::segment::Control;
+use crate::vector::Storage;
 use crate::waits;
 
 use super::authorities::Trust;
@@ -68,6 +69,7 @@ pub(crate) struct Db {
     immutable: bool,
     busy: Duration,
     full: bool,
+    storage: Storage,
     /// By what signatures are judged, but for the highest generation known.
     trust: Trust,
 }
@@ -76,13 +78,15 @@ pub(crate) struct Db {
 pub(crate) struct Tx<'a> {
     pub conn: &'a Connection,
     pub now: Timestamp,
+    /// How the store keeps vectors.
+    pub storage: Storage,
     seq: i64,
 }
 
 impl<'a> Tx<'a> {
     /// In a transaction on a copy of a store that nobody else knows of.
     pub(super) fn on_copy(conn: &'a Connection, now: Timestamp) -> Result<Self> {
-        Ok(Self { conn, now, seq: changes::last_seq(conn)? })
+        Ok(Self { conn, now, storage: identity::storage(conn)?, seq: changes::last_seq(conn)? })
     }
 
     /// Logs a change and returns its number.
@@ -141,6 +145,7 @@ impl Db {
             immutable,
             busy: wanted.busy,
             full: wanted.full,
+            storage: identity.storage,
             trust: Trust {
                 store_id: if crate::sabotage::on("signed_for_one_life") {
                     identity.store_id
@@ -323,7 +328,7 @@ impl Db {
         let begun = Instant::now();
         self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
         let guard = Unfinished { conn, control: &self.control };
-        let mut tx = Tx { conn, now, seq: changes::last_seq(conn)? };
+        let mut tx = Tx { conn, now, storage: self.storage, seq: changes::last_seq(conn)? };
         let value = work(&mut tx)?;
         if early && tx.seq % 16 != 0 {
             std::mem::forget(guard);

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Result;
 use crate::id::ReportId;
+use crate::vector::{Metric, Storage};
 
 use super::aliases;
 use super::authorities::Trust;
@@ -14,6 +15,7 @@ use super::bound::erase_texts;
 use super::cells::situation_hash;
 use super::credit;
 use super::db::{Tx, sql};
+use super::identity;
 use super::ledger::Ledger;
 use super::memories::{self, FORGOTTEN, LIVE, MemoryRow};
 use super::payload::unpack;
@@ -31,13 +33,16 @@ const QUOTED_FROM: usize = 16;
 pub(crate) struct Traces {
     pub ids: Vec<i64>,
     pub contents: Vec<String>,
-    pub vectors: Vec<Vec<f32>>,
+    vectors: Vec<Vec<f32>>,
+    /// What the store makes of a vector before it keeps it.
+    kept: (Storage, Metric),
 }
 
 impl Traces {
     /// Those of a memory, and of the memories that were merged into it: they go with it.
     pub(crate) fn of(conn: &Connection, row: &MemoryRow) -> Result<Self> {
-        let mut traces = Self { ids: vec![row.id], ..Self::default() };
+        let kept = (identity::storage(conn)?, identity::metric(conn)?);
+        let mut traces = Self { ids: vec![row.id], kept, ..Self::default() };
         if row.status == LIVE {
             traces.ids.extend(aliases::of_survivor(conn, row.id)?);
         }
@@ -46,6 +51,17 @@ impl Traces {
             traces.vectors.extend(memories::vector(conn, *id)?);
         }
         Ok(traces)
+    }
+
+    /// Whether a vector is one of theirs, or was before the store rounded it.
+    pub(crate) fn lie_at(&self, vector: &[f32]) -> bool {
+        let any = |vector: &[f32]| {
+            let bytes: &[u8] = bytemuck::cast_slice(vector);
+            self.vectors.iter().any(|other| bytemuck::cast_slice::<f32, u8>(other) == bytes)
+        };
+        let (storage, metric) = self.kept;
+        let mut rounded = vector.to_vec();
+        any(vector) || storage != Storage::F32 && storage.keep(metric, &mut rounded).is_ok() && any(&rounded)
     }
 
     /// Whether a text is one of the contents, or quotes one.
@@ -61,7 +77,7 @@ impl Traces {
 /// Recalls whose query was the memory's own vector are erased with it, and their reports retracted: what
 /// they taught lies at that vector.
 pub(crate) fn erase(tx: &mut Tx<'_>, trust: &Trust, row: MemoryRow, traces: &Traces) -> Result<bool> {
-    let same = situations(tx.conn, &traces.vectors)?;
+    let same = situations(tx.conn, traces)?;
     retract(tx, trust, traces, &same)?;
     let was_there = row.status != FORGOTTEN;
     if was_there {
@@ -120,9 +136,21 @@ pub(crate) fn drop_situations(tx: &Tx<'_>) -> Result<()> {
 }
 
 /// The situations with just these vectors.
-fn situations(conn: &Connection, vectors: &[Vec<f32>]) -> Result<Vec<i64>> {
+fn situations(conn: &Connection, traces: &Traces) -> Result<Vec<i64>> {
     let mut found = Vec::new();
-    for vector in vectors {
+    if traces.kept.0 != Storage::F32 {
+        // Many vectors round to one: each is looked at.
+        let mut statement = conn.prepare("SELECT id, vector FROM situations").map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let blob: Vec<u8> = row.get(1).map_err(sql)?;
+            if traces.lie_at(&memories::decode(&blob)?) {
+                found.push(row.get(0).map_err(sql)?);
+            }
+        }
+        return Ok(found);
+    }
+    for vector in &traces.vectors {
         let hash = situation_hash(vector).to_le_bytes();
         let id: Option<i64> = conn
             .query_row("SELECT id FROM situations WHERE hash = ?1", [hash.as_slice()], |r| r.get(0))

@@ -20,11 +20,13 @@ use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result};
+use crate::vector::Storage;
 
 use super::db::sql;
-use super::identity::{begin_life, meta};
+use super::hex::hex;
+use super::identity::{begin_life, meta, storage};
 use super::payload::unpack;
-use super::tables::{self, hex};
+use super::tables;
 use super::{bound, memories, reports, schema};
 
 /// Version of the format.
@@ -80,6 +82,7 @@ pub(crate) fn write(conn: &Connection, out: &mut dyn Write) -> Result<u64> {
         "store_id": hex(&store_id),
         "dimension": meta::<i64>(conn, "dimension")?,
         "metric": meta::<String>(conn, "metric")?,
+        "storage": storage(conn)?.as_str(),
         "model": meta::<String>(conn, "model")?,
         "rows": rows,
     }))?;
@@ -160,6 +163,7 @@ fn row_to_json(conn: &Connection, table: &str, columns: &[String], row: &Row<'_>
 pub(crate) struct Head {
     pub dimension: usize,
     pub metric: String,
+    pub storage: String,
 }
 
 /// The error of a line.
@@ -260,7 +264,12 @@ fn head(fields: &Map<String, Value>) -> Result<Head> {
     let dimension = number("dimension").and_then(|n| usize::try_from(n).ok());
     let metric = fields.get("metric").and_then(Value::as_str);
     match (dimension, metric) {
-        (Some(dimension), Some(metric)) => Ok(Head { dimension, metric: metric.to_owned() }),
+        (Some(dimension), Some(metric)) => {
+            // Exports from before there was a choice do not say.
+            let storage = fields.get("storage").map_or(Some(Storage::default().as_str()), Value::as_str);
+            let storage = storage.ok_or_else(|| bad(1, "its storage is no name"))?.to_owned();
+            Ok(Head { dimension, metric: metric.to_owned(), storage })
+        }
         _ => Err(bad(1, "it lacks the dimension or the metric of the vectors")),
     }
 }
@@ -302,10 +311,16 @@ impl<'a> Import<'a> {
     }
 
     /// Puts one row in.
-    pub(crate) fn row(&self, line: u64, table: &str, mut fields: Map<String, Value>) -> Result<()> {
+    pub(crate) fn row(
+        &self,
+        line: u64,
+        table: &str,
+        mut fields: Map<String, Value>,
+        storage: Storage,
+    ) -> Result<()> {
         let known = self.columns.get(table).ok_or_else(|| bad(line, format!("there is no table {table}")))?;
         if table == "memories" {
-            self.belongings(line, &mut fields)?;
+            self.belongings(line, &mut fields, storage)?;
             let id = fields.get("id").and_then(Value::as_i64).unwrap_or_default();
             if fields.get("shuffle").and_then(Value::as_i64) != Some(schema::shuffle(id)) {
                 return Err(bad(line, "its shuffle is not the one of its number"));
@@ -338,7 +353,7 @@ impl<'a> Import<'a> {
     }
 
     /// Content, metadata and vector of a memory, which have tables of their own.
-    fn belongings(&self, line: u64, fields: &mut Map<String, Value>) -> Result<()> {
+    fn belongings(&self, line: u64, fields: &mut Map<String, Value>, storage: Storage) -> Result<()> {
         let id = fields.get("id").and_then(Value::as_i64);
         let id = id.ok_or_else(|| bad(line, "a memory without a number"))?;
         let (content, metadata) = (fields.remove("content"), fields.remove("metadata"));
@@ -361,7 +376,7 @@ impl<'a> Import<'a> {
         }
         if vector.is_some() {
             let vector = vector_of(line, vector)?;
-            memories::insert_vector(self.conn, id, &vector).map_err(|error| within(line, error))?;
+            memories::insert_vector(self.conn, storage, id, &vector).map_err(|error| within(line, error))?;
         }
         Ok(())
     }

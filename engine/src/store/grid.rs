@@ -15,7 +15,7 @@ use crate::vector::Metric;
 
 use super::cells::{self, CellRow};
 use super::db::{Tx, sql};
-use super::identity::meta;
+use super::identity;
 use super::lots;
 use super::memories::{self, decode};
 use super::names;
@@ -55,12 +55,10 @@ pub(super) fn of_namespace(conn: &Connection, namespace: i64) -> Result<Option<G
 
 /// The metric in which situations are compared: that of the memories, but cosine under dot.
 fn compared_by(conn: &Connection) -> Result<Metric> {
-    let name: String = meta(conn, "metric")?.ok_or_else(|| Error::corrupt("table meta lacks metric"))?;
-    match Metric::parse(&name) {
-        Some(Metric::L2) => Ok(Metric::L2),
-        Some(Metric::Cosine | Metric::Dot) => Ok(Metric::Cosine),
-        None => Err(Error::corrupt(format!("table meta names the metric {name:?}"))),
-    }
+    Ok(match identity::metric(conn)? {
+        Metric::L2 => Metric::L2,
+        Metric::Cosine | Metric::Dot => Metric::Cosine,
+    })
 }
 
 impl Grid {

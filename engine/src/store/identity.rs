@@ -8,9 +8,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::vector::{Metric, Storage};
 
 use super::db::{Wanted, located, sql};
-use super::schema;
+use super::{memories, schema};
 
 /// What was fixed when the store was created.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,7 @@ pub(crate) struct Identity {
     pub first_id: [u8; 16],
     pub dimension: usize,
     pub metric: String,
+    pub storage: Storage,
     pub model: Option<String>,
 }
 
@@ -90,6 +92,9 @@ fn create(conn: &Connection, identity: &Identity, now: Timestamp) -> Result<()> 
     set_meta(conn, "lineage", 0_i64)?;
     set_meta(conn, "dimension", identity.dimension as i64)?;
     set_meta(conn, "metric", identity.metric.as_str())?;
+    if identity.storage != Storage::default() {
+        set_meta(conn, "storage", identity.storage.as_str())?;
+    }
     set_meta(conn, "created_at", now)?;
     identity.model.as_deref().map_or(Ok(()), |model| set_meta(conn, "model", model))
 }
@@ -119,7 +124,8 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
         .query_row("SELECT length(vector) FROM vectors LIMIT 1", [], |r| r.get(0))
         .optional()
         .map_err(|e| located(sql(e), path))?;
-    if dimension < 1 || bytes.is_some_and(|bytes| bytes % 4 != 0 || bytes / 4 != dimension) {
+    let storage = storage(conn)?;
+    if dimension < 1 || bytes.is_some_and(|bytes| bytes != memories::bytes_of(storage, dimension)) {
         return Err(Error::corrupt(format!(
             "table meta gives dimension {dimension}, which its vectors do not have"
         )));
@@ -130,15 +136,37 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
         first_id: store_id,
         dimension: usize::try_from(dimension).map_err(|_| missing("a dimension"))?,
         metric: meta(conn, "metric")?.ok_or_else(|| missing("metric"))?,
+        storage,
         model: meta(conn, "model")?,
     };
     Ok(Some((identity, version)))
 }
 
+/// How a store keeps the vectors of memories. Those from before there was a choice do not say.
+pub(super) fn storage(conn: &Connection) -> Result<Storage> {
+    let Some(name) = meta::<String>(conn, "storage")? else { return Ok(Storage::default()) };
+    Storage::parse(&name).ok_or_else(|| Error::corrupt(format!("table meta names a storage {name:?}")))
+}
+
+/// The metric of a store.
+pub(super) fn metric(conn: &Connection) -> Result<Metric> {
+    let name: String = meta(conn, "metric")?.ok_or_else(|| Error::corrupt("table meta lacks metric"))?;
+    Metric::parse(&name).ok_or_else(|| Error::corrupt(format!("table meta names the metric {name:?}")))
+}
+
 /// Checks that a database says what a store is, and these settings.
-pub(crate) fn check_identity(conn: &Connection, metric: &str, dimension: usize) -> Result<()> {
+pub(crate) fn check_identity(
+    conn: &Connection,
+    metric: &str,
+    dimension: usize,
+    storage: Storage,
+) -> Result<()> {
     match read(conn, Path::new("memory.db"))? {
-        Some((identity, _)) if identity.metric == metric && identity.dimension == dimension => Ok(()),
+        Some((identity, _))
+            if (&*identity.metric, identity.dimension, identity.storage) == (metric, dimension, storage) =>
+        {
+            Ok(())
+        }
         _ => Err(Error::corrupt("table meta says otherwise than the first line")),
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::vector::{Storage, from_half, to_half};
 
 use super::aliases;
 use super::audit::{self, Actor};
@@ -518,12 +519,19 @@ fn payload_sum(id: i64, content: &[u8], metadata: Option<&[u8]>, salt: Option<&[
 }
 
 fn put_vector(tx: &Tx<'_>, id: i64, vector: &[f32]) -> Result<()> {
-    insert_vector(tx.conn, id, vector)
+    insert_vector(tx.conn, tx.storage, id, vector)
 }
 
-/// Makes this the vector of a memory.
-pub(super) fn insert_vector(conn: &Connection, id: i64, vector: &[f32]) -> Result<()> {
-    let blob: &[u8] = bytemuck::cast_slice(vector);
+/// Makes this the vector of a memory; the numbers are those that are kept ([`Storage::keep`]).
+pub(super) fn insert_vector(conn: &Connection, storage: Storage, id: i64, vector: &[f32]) -> Result<()> {
+    let half;
+    let blob: &[u8] = match storage {
+        Storage::F32 => bytemuck::cast_slice(vector),
+        Storage::F16 => {
+            half = std::iter::once(HALF).chain(to_half(vector).into_iter().flat_map(u16::to_le_bytes));
+            &half.collect::<Vec<u8>>()
+        }
+    };
     let checksum = RowSum::new("vectors").int(id).bytes(blob).finish();
     conn.prepare_cached("INSERT OR REPLACE INTO vectors(memory, vector, checksum) VALUES (?1, ?2, ?3)")
         .and_then(|mut s| s.execute(params![id, blob, checksum]))
@@ -544,10 +552,26 @@ pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// A vector from its bytes (f32, little-endian).
+/// The first byte of a vector in f16.
+const HALF: u8 = 1;
+
+/// A vector from its bytes, all little-endian: f32, or the byte [`HALF`] and f16, which is an odd number of bytes.
 pub(crate) fn decode(blob: &[u8]) -> Result<Vec<f32>> {
-    if !blob.len().is_multiple_of(4) {
-        return Err(Error::corrupt(format!("a vector of {} bytes is cut short", blob.len())));
+    match blob {
+        [HALF, half @ ..] if half.len().is_multiple_of(2) => {
+            let mut vector = vec![0.0; half.len() / 2];
+            from_half(&bytemuck::pod_collect_to_vec::<u8, u16>(half), &mut vector);
+            Ok(vector)
+        }
+        blob if blob.len().is_multiple_of(4) => Ok(bytemuck::pod_collect_to_vec(blob)),
+        _ => Err(Error::corrupt(format!("a vector of {} bytes is cut short", blob.len()))),
     }
-    Ok(bytemuck::pod_collect_to_vec(blob))
+}
+
+/// How many bytes [`insert_vector`] makes of a vector.
+pub(super) fn bytes_of(storage: Storage, dimension: i64) -> i64 {
+    match storage {
+        Storage::F32 => 4 * dimension,
+        Storage::F16 => 1 + 2 * dimension,
+    }
 }

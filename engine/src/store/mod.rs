@@ -26,6 +26,7 @@ mod grid;
 pub(crate) mod guard;
 pub(crate) mod half_lives;
 pub(crate) mod heads;
+pub(crate) mod hex;
 mod identity;
 mod ledger;
 pub(crate) mod lots;

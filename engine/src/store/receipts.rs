@@ -163,14 +163,9 @@ impl Receipts {
         Ok(())
     }
 
-    /// Drops what was asked with one of these vectors, or with a text that `speaks` of what is to go.
-    pub(crate) fn erase(&self, vectors: &[Vec<f32>], speaks: &dyn Fn(&str) -> bool) -> Result<()> {
-        let goes = |vector: &[f32], text: Option<&str>| {
-            let same = |other: &Vec<f32>| {
-                bytemuck::cast_slice::<f32, u8>(other) == bytemuck::cast_slice::<f32, u8>(vector)
-            };
-            vectors.iter().any(same) || text.is_some_and(speaks)
-        };
+    /// Drops what was asked with such a vector, or with a text that `speaks` of what is to go.
+    pub(crate) fn erase(&self, is_at: &dyn Fn(&[f32]) -> bool, speaks: &dyn Fn(&str) -> bool) -> Result<()> {
+        let goes = |vector: &[f32], text: Option<&str>| is_at(vector) || text.is_some_and(speaks);
         let mut guard = self.conn.lock();
         waits::lock(&self.waiting).retain(|_, slip| !goes(&slip.vector, slip.text.as_deref()));
         let Some(held) = &mut *guard else {

@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::vector::Storage;
 
 use super::audit::{self, Actor};
 use super::backup::begin_apart;
@@ -64,7 +65,7 @@ pub(crate) fn reembed(
     embed: &mut Embed<'_>,
 ) -> Result<Moved> {
     let before = held(conn)?;
-    embed_memories(conn, &before, embed)?;
+    embed_memories(conn, to.storage, &before, embed)?;
     let texts = Texts::embed(conn, now, embed)?;
     in_transaction(conn, |conn| {
         let mut tx = Tx::on_copy(conn, now)?;
@@ -117,7 +118,12 @@ fn held(conn: &Connection) -> Result<BTreeMap<i64, u128>> {
 }
 
 /// Gives the memories their new vectors; one without a text gets an empty one until it is forgotten.
-fn embed_memories(conn: &Connection, held: &BTreeMap<i64, u128>, embed: &mut Embed<'_>) -> Result<()> {
+fn embed_memories(
+    conn: &Connection,
+    storage: Storage,
+    held: &BTreeMap<i64, u128>,
+    embed: &mut Embed<'_>,
+) -> Result<()> {
     let ids: Vec<i64> = held.keys().copied().collect();
     for batch in ids.chunks(BATCH) {
         let mut contents = Vec::with_capacity(batch.len());
@@ -130,7 +136,7 @@ fn embed_memories(conn: &Connection, held: &BTreeMap<i64, u128>, embed: &mut Emb
         let vectors = ask(embed, false, &contents)?;
         in_transaction(conn, |conn| {
             batch.iter().zip(vectors).try_for_each(|(id, vector)| {
-                memories::insert_vector(conn, *id, vector.as_deref().unwrap_or_default())
+                memories::insert_vector(conn, storage, *id, vector.as_deref().unwrap_or_default())
             })
         })?;
     }
@@ -393,7 +399,7 @@ fn record(
             let kind = names::kind_name(tx.conn, row.kind)?;
             let hashed =
                 Hashed { content: &content, metadata: metadata.as_deref(), kind: &kind, vector: &vector };
-            after.insert(id.to_string(), super::chain::hex(&hashed.hash(&salt)).into());
+            after.insert(id.to_string(), super::hex::hex(&hashed.hash(&salt)).into());
         }
         if !after.is_empty() {
             audit::record(tx, Actor::Owner, "reembed", 0, 0, &json!({ "after": after }))?;

@@ -5,7 +5,7 @@
 //! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
 //!   superseded, 2 forgotten, 3 merged into another. `vector_seq` is the change that set its vector; `shuffle` a hash of
 //!   its id, by which samples are drawn.
-//! - `payloads` (zstd, with the salt of the memory's hashes in `audit`), `vectors` (f32, little-endian): gone
+//! - `payloads` (zstd, with the salt of the memory's hashes in `audit`), `vectors` (f32 or f16, little-endian: `memories::decode`): gone
 //!   when a memory is forgotten.
 //! - `changes`: the log of what changed, by which processes catch up; `seq` rises by one.
 //! - `receipts`: recalls that were reported on, copied from the disposable `receipts.db`.

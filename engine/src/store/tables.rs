@@ -1,8 +1,6 @@
 //! All tables of `memory.db`: what of each is backed up and exported, how its rows refer to others, and
 //! where erasure has to look. A table that is in no list here fails a test below.
 
-use std::fmt::Write as _;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use xxhash_rust::xxh3::Xxh3;
@@ -10,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::Result;
 
 use super::db::sql;
+use super::hex::hex;
 
 /// A table.
 pub(crate) struct Table {
@@ -203,15 +202,6 @@ pub(crate) fn digest(conn: &Connection, table: &str, without: &[&str]) -> Result
         Ok(())
     })?;
     Ok(hex(&hash.digest128().to_be_bytes()))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Checks that whatever a row refers to is there. One sentence for each row at fault, at most `most`.

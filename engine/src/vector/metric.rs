@@ -43,6 +43,12 @@ impl Metric {
     /// Refuses elements that are not finite, a squared length (under [`Metric::L2`] a squared distance between two
     /// such vectors) beyond the range of f32 (the element of largest magnitude is named), and under cosine a vector whose length is zero or subnormal.
     pub(crate) fn prepare(self, v: &[f32]) -> Result<Vec<f32>> {
+        let mut v = v.to_vec();
+        self.prepare_here(&mut v).map(|()| v)
+    }
+
+    /// [`Metric::prepare`] where the vector lies.
+    pub(crate) fn prepare_here(self, v: &mut [f32]) -> Result<()> {
         // Squares of f32 values neither overflow nor vanish in f64, so no scaling is needed; what is not
         // finite makes a sum that is not, and is looked for only then.
         let squared = sum_of_squares(v);
@@ -59,14 +65,17 @@ impl Metric {
             return Err(Error::NotFinite { index, value });
         }
         if self != Metric::Cosine {
-            return Ok(v.to_vec());
+            return Ok(());
         }
         let length = squared.sqrt();
         if length < f64::from(f32::MIN_POSITIVE) {
             return Err(Error::ZeroVector);
         }
         let inverse = 1.0 / length;
-        Ok(v.iter().map(|&x| (f64::from(x) * inverse) as f32).collect())
+        for x in v {
+            *x = (f64::from(*x) * inverse) as f32;
+        }
+        Ok(())
     }
 
     /// Exact similarity of two prepared vectors of the same length, higher is better: the inner product

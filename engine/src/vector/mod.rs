@@ -9,12 +9,15 @@ mod code;
 pub(crate) mod kernel;
 mod metric;
 mod probe;
+mod storage;
 
 pub(crate) use aligned::AlignedBytes;
 pub(crate) use code::{CodeKind, CodeMeta, MAX_DIM, coarseness, encode, half_len, halve, sum_of_squares};
 pub(crate) use kernel::{Kernel, Task, coarse, dispatch, prefetch};
 pub use metric::Metric;
 pub(crate) use probe::{CentreScratch, Probe, Scorer};
+pub use storage::Storage;
+pub(crate) use storage::{from_half, to_half};
 
 #[cfg(target_endian = "big")]
 compile_error!(

@@ -43,6 +43,9 @@ static void no_store(const char *folder) {
     options.metric = 9;
     FAILS(WISEN_INVALID_ARGUMENT, wisen_open(TEXT(inside(folder, "x")), &options, &store, &error));
     options.metric = WISEN_METRIC_OF_STORE;
+    options.storage = 3;
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_open(TEXT(inside(folder, "x")), &options, &store, &error));
+    options.storage = WISEN_STORAGE_OF_STORE;
     options.durability = -1;
     FAILS(WISEN_INVALID_ARGUMENT, wisen_open(TEXT(inside(folder, "x")), &options, &store, &error));
 }
@@ -93,16 +96,21 @@ static void otherwise(const char *folder) {
     struct wisen_stats stats = wisen_stats_init();
     struct wisen_store *store = NULL;
     struct wisen_store *other = NULL;
-    float zero[4] = {0, 0, 0, 0};
+    float zero[4] = {0, 0, 0, 0}, large[4] = {0, 0, 0, 70000};
     uint64_t count = 0;
 
     options.dimension = 4;
     options.metric = WISEN_METRIC_L2;
+    options.storage = WISEN_STORAGE_F16;
     OK(wisen_open(TEXT(inside(folder, "l2")), &options, &store, &error));
     memory.vector = zero;
     OK(wisen_remember(store, &memory, NULL, &error));
     OK(wisen_stats(store, &stats, &error));
     CHECK(stats.metric == WISEN_METRIC_L2 && stats.model.data == NULL);
+    CHECK(stats.storage == WISEN_STORAGE_F16);
+    memory.vector = large;
+    FAILS(WISEN_INVALID_ARGUMENT, wisen_remember(store, &memory, NULL, &error));
+    memory.vector = zero;
 
     /* Two handles of one store see the same. */
     OK(wisen_open(TEXT(inside(folder, "l2")), NULL, &other, &error));
@@ -114,6 +122,9 @@ static void otherwise(const char *folder) {
     options.metric = WISEN_METRIC_DOT;
     FAILS(WISEN_MISMATCH, wisen_open(TEXT(inside(folder, "l2")), &options, &other, &error));
     options.metric = WISEN_METRIC_OF_STORE;
+    options.storage = WISEN_STORAGE_F32;
+    FAILS(WISEN_MISMATCH, wisen_open(TEXT(inside(folder, "l2")), &options, &other, &error));
+    options.storage = WISEN_STORAGE_OF_STORE;
     options.dimension = 5;
     FAILS(WISEN_MISMATCH, wisen_open(TEXT(inside(folder, "l2")), &options, &other, &error));
     wisen_store_free(&store);
