@@ -120,6 +120,12 @@ fn what_is_kept_is_what_is_read_and_compared() {
         let keyed = Memory::new("keyed", points[0].clone()).key("k");
         let id = store.remember(keyed.clone()).unwrap();
         assert_eq!(store.remember(keyed).unwrap(), id, "the same memory under the same key");
+        // What was read back is stored again as it is, whatever the dimension.
+        for (row, vector) in back.iter().enumerate() {
+            let again = Memory::new(format!("again {row}"), vector.clone()).key(format!("again {row}"));
+            let first = store.remember(again.clone()).unwrap();
+            assert_eq!((&kept(&store, first), store.remember(again).unwrap()), (vector, first));
+        }
         store.update(id, Update::new().vector(points[1].clone())).unwrap();
         assert_eq!(kept(&store, id), back[1]);
         assert_sound(&store);
@@ -198,7 +204,12 @@ fn backups_exports_and_new_models_keep_the_storage() {
     let embed = |_: TextKind, texts: &[&str]| {
         Ok(texts.iter().map(|text| vec![text.len() as f32, 0.1, 0.7]).collect::<Vec<_>>())
     };
-    store.reembed(place.at("moved"), "other", 3, embed).unwrap();
+    // Queries that were a memory's own vector, before it was rounded.
+    let own = Query::new(points[5].clone()).k(3);
+    let recall = store.recall(&own).unwrap();
+    store.report(&Report::on(recall.receipt.unwrap(), Outcome::Success).used(all[5])).unwrap();
+    let reembedded = store.reembed(place.at("moved"), "other", 3, embed).unwrap();
+    assert_eq!(reembedded.placed, 1);
     let moved = Store::open(place.at("moved"), Options::existing()).unwrap();
     assert_eq!((moved.stats().unwrap().storage, moved.stats().unwrap().dimension), (Storage::F16, 3));
     assert!(kept(&moved, all[0]).iter().all(|x| half::f16::from_f32(*x).to_f32().to_bits() == x.to_bits()));

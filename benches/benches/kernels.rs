@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use wisen::Metric;
-use wisen::bench::{Rows, read};
+use wisen::bench::{Halves, Rows, read};
 
 /// Below 16 the vector itself is its code.
 const DIMENSIONS: [usize; 7] = [8, 16, 128, 384, 768, 1536, 4096];
+/// From here on codes are kept in halves.
+const HALVES_FROM: usize = 128;
 const PLACES: [(&str, usize); 2] = [("in cache", 256 << 10), ("out of cache", 256 << 20)];
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "own u8 x i8",
     "own i8 x i8",
     "simsimd i8 x i8",
     "score cosine",
     "score dot",
     "score l2",
+    "coarse halves",
     "f32 dot (simsimd)",
     "f32 l2 (simsimd)",
 ];
@@ -65,6 +68,11 @@ fn loops(c: &mut Criterion, place: &str, dim: usize, bytes: usize) {
             group.bench_function("own i8 x i8", |b| b.iter(|| black_box(&rows).dot_codes()));
             group.bench_function("simsimd i8 x i8", |b| b.iter(|| black_box(&rows).dot_codes_simsimd()));
         }
+        if metric == Metric::Cosine && dim >= HALVES_FROM {
+            let halves = Halves::new(&rows, bytes);
+            group.throughput(Throughput::Bytes(halves.bytes() as u64));
+            group.bench_function("coarse halves", |b| b.iter(|| black_box(&halves).score()));
+        }
         let exact = match metric {
             Metric::Dot => "f32 dot (simsimd)",
             Metric::L2 => "f32 l2 (simsimd)",
@@ -93,7 +101,11 @@ fn table(folder: &Path) -> String {
         for dim in DIMENSIONS {
             let rows = Rows::new(Metric::Dot, dim, bytes);
             let of = |column: &str| {
-                let read = if column.starts_with("f32") { rows.vector_bytes() } else { rows.block_bytes() };
+                let read = match column {
+                    "coarse halves" => Halves::new(&rows, bytes).bytes(),
+                    _ if column.starts_with("f32") => rows.vector_bytes(),
+                    _ => rows.block_bytes(),
+                };
                 rate(folder, &format!("{dim}, {place}"), column, read as f64)
             };
             let _ = write!(out, "| {dim} |");

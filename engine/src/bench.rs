@@ -7,6 +7,7 @@ use simsimd::SpatialSimilarity;
 use crate::graph::Layout;
 use crate::vector::{
     AlignedBytes, CentreScratch, CodeKind, CodeMeta, Kernel, Metric, Probe, Scorer, Task, dispatch, encode,
+    half_len, halve,
 };
 
 /// Different rows; the rest repeats them.
@@ -108,6 +109,61 @@ impl Rows {
     /// The exact similarity with every vector: simsimd.
     pub fn exact(&self) -> f32 {
         self.vectors.chunks_exact(self.dim).map(|row| self.metric.similarity(self.probe.vector(), row)).sum()
+    }
+}
+
+/// Blocks with the coarse halves of codes and their metadata, as a walk reads them (cosine); and a query.
+pub struct Halves {
+    layout: Layout,
+    blocks: AlignedBytes,
+    probe: Probe,
+}
+
+impl Halves {
+    /// Those of the codes of `rows`, as many as make about `bytes`.
+    pub fn new(rows: &Rows, bytes: usize) -> Halves {
+        let (dim, layout) = (rows.dim, Layout::halved(rows.dim, 0));
+        let count = (bytes / layout.stride).max(1);
+        let mut blocks = AlignedBytes::zeroed(count * layout.stride);
+        let (mut fine, codes) = (vec![0; half_len(dim)], rows.blocks.chunks_exact(rows.layout.stride));
+        let distinct: Vec<&[u8]> = codes.take(DISTINCT).collect();
+        for (block, code) in blocks.chunks_exact_mut(layout.stride).zip(distinct.iter().cycle()) {
+            halve(&code[..rows.layout.code_span], dim, &mut block[..half_len(dim)], &mut fine);
+            block[layout.meta_at..layout.meta_at + 16]
+                .copy_from_slice(&code[rows.layout.meta_at..rows.layout.meta_at + 16]);
+        }
+        Halves { layout, blocks, probe: rows.probe.clone() }
+    }
+
+    /// Bytes of the blocks.
+    pub fn bytes(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// What a walk computes for each row.
+    pub fn score(&self) -> f32 {
+        let mut room = CentreScratch::default();
+        dispatch(CoarseScores { halves: self, scorer: self.probe.scorer(&[], true, &mut room) })
+    }
+}
+
+struct CoarseScores<'a> {
+    halves: &'a Halves,
+    scorer: Scorer<'a>,
+}
+
+impl Task for CoarseScores<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> f32 {
+        let Layout { stride, meta_at, code_span, .. } = self.halves.layout;
+        let mut sum = 0.0;
+        for block in self.halves.blocks.chunks_exact(stride) {
+            let meta: &CodeMeta = bytemuck::from_bytes(&block[meta_at..meta_at + 16]);
+            sum += self.scorer.coarse(kernel, &block[..code_span], meta);
+        }
+        sum
     }
 }
 

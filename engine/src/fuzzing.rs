@@ -8,7 +8,7 @@ use crate::graph::{Accept, BuildParams, Effort, Scratch, Want};
 use crate::segment::{
     Bytes, Expect, Segment, SegmentHeader, SpaceInput, SpaceKind, reseal, verify, write_segment,
 };
-use crate::vector::{Metric, Probe};
+use crate::vector::{Metric, Probe, to_half};
 
 const DIM: usize = 4;
 const SPACES: [(u64, SpaceKind); 3] =
@@ -18,28 +18,28 @@ fn expect() -> Expect {
     Expect { store_id: [7; 16], dim: DIM, seq_lo: 1, seq_hi: 9, rows_hash: 5 }
 }
 
-/// A sound segment to begin with: two graphs and a scan.
+/// A sound segment to begin with: two graphs and a scan; the vectors of the scan are in f32, the others in f16.
 pub fn segment_seed() -> Vec<u8> {
-    let point = |i: usize| -> Vec<f32> { (0..DIM).map(|d| ((i * 7 + d * 13) % 29) as f32 - 14.0).collect() };
+    let point =
+        |i: usize, off: f32| -> Vec<f32> { (0..DIM).map(|d| ((i * 7 + d * 13) % 29) as f32 - off).collect() };
     let space = |namespace, kind, n: usize| SpaceInput {
         namespace,
         kind,
         metric: Metric::L2,
         ids: (0..n as u64).map(|i| 100 + i).collect(),
-        vectors: (0..n).flat_map(point).collect(),
+        vectors: (0..n).flat_map(|i| point(i, if n < 10 { 14.1 } else { 14.0 })).collect(),
+        // The vectors of the small one are no f16.
+        halves: if n < 10 {
+            Vec::new()
+        } else {
+            to_half(&(0..n).flat_map(|i| point(i, 14.0)).collect::<Vec<_>>())
+        },
         given: None,
     };
     let spaces =
         SPACES.iter().zip([24, 12, 3]).map(|((namespace, kind), n)| space(*namespace, *kind, n)).collect();
     let build = BuildParams { m: 4, graph_from: 8, ..BuildParams::default() };
-    let header = SegmentHeader {
-        store_id: [7; 16],
-        seq_lo: 1,
-        seq_hi: 9,
-        rows_hash: 5,
-        dim: DIM,
-        storage: crate::vector::Storage::F32,
-    };
+    let header = SegmentHeader { store_id: [7; 16], seq_lo: 1, seq_hi: 9, rows_hash: 5, dim: DIM };
     let mut out = Cursor::new(Vec::new());
     if let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(1).build() {
         let _ = write_segment(&mut out, &header, spaces, &build, &pool, &AtomicBool::new(false));

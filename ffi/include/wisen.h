@@ -344,6 +344,35 @@ typedef int32_t wisen_metric;
 #endif // __cplusplus
 
 /**
+ * How the numbers of memories' vectors are stored.
+ */
+enum wisen_storage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As in the store; f32 for a new one.
+     */
+    WISEN_STORAGE_OF_STORE = 0,
+    /**
+     * As they are given, four bytes a number.
+     */
+    WISEN_STORAGE_F32 = 1,
+    /**
+     * In two bytes a number (IEEE 754 binary16); under cosine it is the unit vector that is kept.
+     */
+    WISEN_STORAGE_F16 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wisen_storage wisen_storage;
+#else
+typedef int32_t wisen_storage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What an acknowledged write survives.
  */
 enum wisen_durability
@@ -1775,7 +1804,7 @@ struct wisen_record {
      */
     struct wisen_text content;
     /**
-     * Its embedding, as it was given.
+     * Its embedding, as it was given; in a store with f16 as that keeps it.
      */
     const float *vector;
     /**
@@ -3520,7 +3549,8 @@ wisen_status wisen_import_memories(struct wisen_store *store,
 
 /**
  * Forgets a memory and everything that holds its words or its vector: its experiences, notes of reports in
- * which it was used, texts of recalls and notes that quote it, recalls whose query was its vector, and the
+ * which it was used, texts of recalls and notes that quote it, recalls whose query was its vector (in f16:
+ * rounds to it), and the
  * memories merged into it. After wisen_compact() nothing of it is in any byte of any file of the store;
  * backups and exports made before are out of reach. `*forgotten` (may be NULL) tells whether
  * there was one. Any thread.

@@ -133,7 +133,8 @@ pub unsafe extern "C" fn wisen_import_memories(
 }
 
 /// Forgets a memory and everything that holds its words or its vector: its experiences, notes of reports in
-/// which it was used, texts of recalls and notes that quote it, recalls whose query was its vector, and the
+/// which it was used, texts of recalls and notes that quote it, recalls whose query was its vector (in f16:
+/// rounds to it), and the
 /// memories merged into it. After wisen_compact() nothing of it is in any byte of any file of the store;
 /// backups and exports made before are out of reach. `*forgotten` (may be NULL) tells whether
 /// there was one. Any thread.

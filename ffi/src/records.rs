@@ -33,7 +33,7 @@ pub struct wisen_record {
     pub kind: wisen_text,
     /// Its text.
     pub content: wisen_text,
-    /// Its embedding, as it was given.
+    /// Its embedding, as it was given; in a store with f16 as that keeps it.
     pub vector: *const f32,
     /// How many numbers `vector` has.
     pub dimension: usize,

@@ -23,8 +23,8 @@ use crate::store::Store;
 ///     dimension: Numbers in a vector, 1 to 4096. None: the store has to exist.
 ///     metric: "cosine" (default of a new store), "dot" or "l2".
 ///     storage: "f32" (default of a new store) or "f16": two bytes a number, half the disk and half of what a
-///         recall reads beyond codes; a similarity may be off by some 0.0001, and under "cosine" it is the unit
-///         vector that is kept.
+///         recall reads beyond codes; under "cosine" it is the unit vector that is kept, and a similarity may be off
+///         by some 0.0001.
 ///     model: Name of the embedding model; opening with another name than recorded is refused.
 ///     durability: "normal": a write survives a killed process, and a power loss costs at most the
 ///         last writes; "full": every write is synced before it is acknowledged.

@@ -52,7 +52,7 @@ impl Record {
         &self.0.content
     }
 
-    /// Its embedding, as it was given: a new `array.array("f")`, which numpy wraps without a copy.
+    /// Its embedding, as it was given (with storage "f16", as that keeps it): a new `array.array("f")`, which numpy wraps without a copy.
     #[getter]
     fn vector<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         vectors::array(py, &self.0.vector)

@@ -81,6 +81,8 @@ pub(crate) struct Scratch {
     pub(super) found: Vec<Found>,
     /// Nodes to be scanned.
     pub(super) nodes: Vec<u32>,
+    /// For a vector made of f16.
+    pub(crate) room: Vec<f32>,
     /// What a walk ended with, by the whole of their codes.
     pub(super) rescored: Vec<Entry>,
     pub(super) candidates: Vec<Candidate>,

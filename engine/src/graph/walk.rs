@@ -9,8 +9,8 @@ const AHEAD: usize = 8;
 /// are scored, and few nodes are expanded that would not have been.
 pub(super) const ABREAST: u64 = 2;
 
-/// Places of the pool whose neighbours are looked at however bad they are: the way to better ones may lead
-/// through them.
+/// Places of the pool whose neighbours are looked at however bad they are, at least: the way to better ones may
+/// lead through them.
 const LEAST: usize = 16;
 
 /// One layer of a graph as a walk sees it: links, and scores against the walk's target.

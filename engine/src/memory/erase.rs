@@ -13,7 +13,7 @@ impl Store {
     /// Forgets a memory and everything that holds its words or its vector: its content, metadata, key and
     /// vector, its experiences, notes of reports in which it was used, and the texts of recalls and notes
     /// that are its content, or quote it if it has at least 16 bytes. Recalls whose query was its vector
-    /// (the same numbers) are erased too, and reports on them retracted. Memories merged into it go with
+    /// (the same numbers; in f16, numbers that round to it) are erased too, and reports on them retracted. Memories merged into it go with
     /// it. Returns whether there was one.
     ///
     /// After [`compact`](Store::compact) nothing of it is in any byte of any file of the store. Out of

@@ -126,7 +126,7 @@ pub struct Record {
     pub kind: String,
     /// Its text.
     pub content: String,
-    /// Its embedding, as it was given.
+    /// Its embedding, as it was given; in a store with f16 as that keeps it ([`Storage::F16`]).
     pub vector: Vec<f32>,
     /// Its metadata; null if it has none.
     pub metadata: Value,

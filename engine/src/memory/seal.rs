@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::segment::{BuildParams, BuildReport, SegmentHeader, SpaceInput, SpaceKind, write_segment};
 use crate::store::registry::{self, SegmentRow};
 use crate::store::{cells, changes, memories};
+use crate::vector::{Storage, to_half};
 
 use super::core::{Call, Core};
 use super::points::{Loaded, experience_metric, gaps};
@@ -295,15 +296,16 @@ fn collect(
     let mut hash = Xxh3::new();
     memories::points_in(conn, None, (lo, hi), |id, namespace, _| {
         if let Some(vector) = memories::vector(conn, id)? {
+            let half = if core.identity.storage == Storage::F16 { to_half(&vector) } else { Vec::new() };
             let vector = core.metric.prepare(&vector)?;
-            harvest.add(&mut hash, namespace, SpaceKind::Memories, core.metric, id, &vector);
+            harvest.add(&mut hash, namespace, SpaceKind::Memories, core.metric, id, (&vector, &half));
         }
         Ok(())
     })?;
     let metric = experience_metric(core.metric);
     for cell in cells::points_in(conn, (lo, hi))? {
         let vector = metric.prepare(&cells::situation(conn, cell.situation)?)?;
-        harvest.add(&mut hash, cell.namespace, SpaceKind::Experiences, metric, cell.id, &vector);
+        harvest.add(&mut hash, cell.namespace, SpaceKind::Experiences, metric, cell.id, (&vector, &[]));
     }
     harvest.rows_hash = hash.digest();
     Ok(harvest)
@@ -317,7 +319,7 @@ impl Harvest {
         kind: SpaceKind,
         metric: crate::vector::Metric,
         id: i64,
-        vector: &[f32],
+        (vector, half): (&[f32], &[u16]),
     ) {
         hash.update(&namespace.to_le_bytes());
         hash.update(&id.to_le_bytes());
@@ -331,12 +333,14 @@ impl Harvest {
                 metric,
                 ids: Vec::new(),
                 vectors: Vec::new(),
+                halves: Vec::new(),
                 given: None,
             });
             spaces.len() - 1
         });
         self.spaces[at].ids.push(id.cast_unsigned());
         self.spaces[at].vectors.extend_from_slice(vector);
+        self.spaces[at].halves.extend_from_slice(half);
     }
 }
 
@@ -370,7 +374,6 @@ fn write(core: &Core, harvest: Harvest, params: BuildParams) -> Result<(SegmentR
         seq_hi: hi.cast_unsigned(),
         rows_hash,
         dim: core.identity.dimension,
-        storage: core.identity.storage,
     };
     let row = SegmentRow {
         name: format!("{hi:016x}-{}.seg", uuid::Uuid::new_v4().simple()),

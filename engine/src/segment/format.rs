@@ -39,7 +39,7 @@
 //! | 3 | blocks | a block per node: links, code, code metadata, see below; then, where codes are in halves, the fine half of each node's |
 //! | 4 | upper | with a graph: counts: u32 x levels, records reaching layer 1, 2, ...; nodes: u32 x records; for each layer from 1: links: u32 x M for each record that reaches it |
 //! | 5 | means | with a mean: f32 x dim, taken off every vector before coding |
-//! | 6 | vectors | f32 x dim per node, prepared (unit length under cosine); or f16 x dim per node, of which preparing makes the prepared vector bit for bit; zeros up to a multiple of 4 |
+//! | 6 | vectors | f32 x dim per node, prepared (unit length under cosine); or f16 x dim per node, of which preparing makes the prepared vector; zeros up to a multiple of 4 |
 //! | 7 | sums | u64 per node, XXH3-64 of its vector's bytes |
 //!
 //! # Directory entry

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::graph::{Accept, BuildParams, Effort, Found, Scratch};
-use crate::vector::{Metric, Probe, Storage};
+use crate::vector::{Metric, Probe, Storage, to_half};
 
 use super::forge::reseal;
 use super::format::{HEADER_LEN, Header, Section};
@@ -31,7 +31,13 @@ fn small(halves_from: usize, storage: Storage) -> Vec<u8> {
     }
     let few: Vec<Vec<f32>> = (0..7).map(|i| random.near(&rows[i / 2], 0.0)).collect();
     let build = BuildParams { m: 4, graph_from: 20, halves_from, ..params() };
-    write(DIM, vec![input(Metric::L2, 0, &rows), input(Metric::L2, 3, &few)], &build, 1)
+    let mut spaces = vec![input(Metric::L2, 0, &rows), input(Metric::L2, 3, &few)];
+    if storage == Storage::F16 {
+        for space in &mut spaces {
+            space.halves = to_half(&space.vectors);
+        }
+    }
+    write(DIM, spaces, &build, 1)
 }
 
 /// Answers to fixed queries, with and without a graph.

@@ -38,6 +38,7 @@ fn measure_minilm() {
             .chunks_exact(DIM)
             .flat_map(|v| Metric::Cosine.prepare(v).expect("unit"))
             .collect(),
+        halves: Vec::new(),
         given: None,
     };
     let begun = Instant::now();

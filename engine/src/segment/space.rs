@@ -104,6 +104,9 @@ impl<'s> Space<'s> {
     /// Makes the prepared vector of a row of halves: the same bits that the writer was given.
     fn expand(&self, node: u32, row: &[u8], vector: &mut [f32]) -> Result<(), SegmentFault> {
         from_half(bytemuck::cast_slice(row), vector);
+        if crate::sabotage::on("halves_unprepared") {
+            return Ok(());
+        }
         self.parts.metric.prepare_here(vector).map_err(|_| self.damaged(node))
     }
 
@@ -132,13 +135,17 @@ impl<'s> Space<'s> {
         }
         let want = want.into();
         if self.parts.is_half() {
-            let room = RefCell::new(vec![0.0; self.segment.dim()]);
+            let mut room = std::mem::take(&mut scratch.room);
+            room.resize(self.segment.dim(), 0.0);
+            let room = RefCell::new(room);
             let exact = |node| {
                 let mut vector = room.borrow_mut();
                 self.expand(node, self.row(node)?, &mut vector)?;
                 Ok(probe.exact(&vector))
             };
-            graph::search(&self.view, probe, want, width, accept, scratch, effort, out, exact)
+            let found = graph::search(&self.view, probe, want, width, accept, scratch, effort, out, exact);
+            scratch.room = room.into_inner();
+            found
         } else {
             let exact = |node| Ok(probe.exact(bytemuck::cast_slice(self.row(node)?)));
             graph::search(&self.view, probe, want, width, accept, scratch, effort, out, exact)

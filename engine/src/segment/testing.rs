@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::atomic::AtomicBool;
 
 use crate::graph::{BuildParams, Found};
-use crate::vector::{Metric, Storage};
+use crate::vector::Metric;
 
 use super::{Bytes, Expect, Segment, SegmentHeader, SpaceInput, SpaceKind, write_segment};
 
@@ -50,13 +50,13 @@ pub(super) fn input(metric: Metric, namespace: u64, rows: &[Vec<f32>]) -> SpaceI
         metric,
         ids: (0..rows.len() as u64).map(|i| 1000 + 3 * i).collect(),
         vectors: rows.iter().flat_map(|r| metric.prepare(r).expect("fit to be stored")).collect(),
+        halves: Vec::new(),
         given: None,
     }
 }
 
-/// Vectors that are no f16 stay f32 whatever the storage.
 pub(super) const HEADER: SegmentHeader =
-    SegmentHeader { store_id: [7; 16], seq_lo: 10, seq_hi: 20, rows_hash: 99, dim: 0, storage: Storage::F16 };
+    SegmentHeader { store_id: [7; 16], seq_lo: 10, seq_hi: 20, rows_hash: 99, dim: 0 };
 
 pub(super) fn expect(dim: usize) -> Expect {
     Expect { store_id: HEADER.store_id, dim, seq_lo: 10, seq_hi: 20, rows_hash: 99 }

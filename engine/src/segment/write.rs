@@ -1,6 +1,5 @@
 //! Writing a segment: collapse, code, build, and stream the sections out.
 
-use std::borrow::Cow;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -10,9 +9,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::{Error, Result};
 use crate::graph::{BuildParams, BuiltGraph, CodeTable, Given, Layout, adopt, build};
-use crate::vector::{
-    CodeKind, MAX_DIM, Metric, Storage, coarseness, from_half, halve, sum_of_squares, to_half,
-};
+use crate::vector::{CodeKind, MAX_DIM, Metric, coarseness, halve, sum_of_squares};
 
 use super::collapse::{Collapsed, collapse};
 use super::format::{
@@ -40,8 +37,6 @@ pub(crate) struct SegmentHeader {
     pub seq_hi: u64,
     pub rows_hash: u64,
     pub dim: usize,
-    /// How vectors are kept where that loses nothing.
-    pub storage: Storage,
 }
 
 /// The points of one space.
@@ -54,6 +49,9 @@ pub(crate) struct SpaceInput {
     pub ids: Vec<u64>,
     /// Prepared, row-major, `ids.len()` x `dim`.
     pub vectors: Vec<f32>,
+    /// Where vectors are to be written in f16: rows of bits, of which preparing makes `vectors` bit for bit. Otherwise
+    /// empty.
+    pub halves: Vec<u16>,
     /// A graph over these points that is taken over instead of building one.
     pub given: Option<Given>,
 }
@@ -83,18 +81,20 @@ struct Prepared {
     /// M of the graph; 0 without one.
     m: usize,
     layout: Layout,
-    /// Vectors are written in f16.
-    half: bool,
 }
 
 impl Prepared {
+    /// Whether vectors are written in f16.
+    fn is_half(&self) -> bool {
+        !self.input.halves.is_empty()
+    }
+
     /// The bytes of a vector in the file.
-    fn row(&self, node: usize, dim: usize) -> Cow<'_, [u8]> {
-        let vector = self.vector(node, dim);
-        if self.half {
-            Cow::Owned(bytemuck::pod_collect_to_vec(&to_half(vector)))
+    fn row(&self, node: usize, dim: usize) -> &[u8] {
+        if self.is_half() {
+            bytemuck::cast_slice(&self.input.halves[self.points.rows[node] as usize * dim..][..dim])
         } else {
-            Cow::Borrowed(bytemuck::cast_slice(vector))
+            bytemuck::cast_slice(self.vector(node, dim))
         }
     }
 
@@ -130,8 +130,7 @@ pub(crate) fn write_segment(
         if cancel.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(cancelled());
         }
-        let (mut space, table) = prepare(input, dim, params, pool, cancel)?;
-        space.half = header.storage == Storage::F16 && fits_half(&space, dim);
+        let (space, table) = prepare(input, dim, params, pool, cancel)?;
         sink.put_blocks(&space, &table, dim)?;
         report.nodes += space.points.rows.len() as u64;
         report.owners += space.points.ids.len() as u64;
@@ -161,16 +160,16 @@ pub(crate) fn write_segment(
     start = sink.begin()?;
     for s in &all {
         for node in 0..s.points.rows.len() {
-            sink.put(&s.row(node, dim))?;
+            sink.put(s.row(node, dim))?;
         }
-        sink.put(&[0; 4][..(usize::from(s.half) * s.points.rows.len() * dim * 2) % 4])?;
+        sink.put(&[0; 4][..(usize::from(s.is_half()) * s.points.rows.len() * dim * 2) % 4])?;
     }
     sink.end(Section::Vectors, start);
     sink.sections[Section::Vectors as usize].checksum = 0;
     start = sink.begin()?;
     for s in &all {
         for node in 0..s.points.rows.len() {
-            sink.put(&xxh3_64(&s.row(node, dim)).to_le_bytes())?;
+            sink.put(&xxh3_64(s.row(node, dim)).to_le_bytes())?;
         }
     }
     sink.end(Section::Sums, start);
@@ -209,7 +208,10 @@ fn check_input(header: &SegmentHeader, spaces: &[SpaceInput], params: &BuildPara
         if s.given.as_ref().is_some_and(|given| !(2..=128).contains(&given.m)) {
             return Err(Error::internal("a graph given with an M that no segment holds"));
         }
-        if s.vectors.len() != s.ids.len() * header.dim || s.ids.len() > MAX_NODES as usize {
+        if s.vectors.len() != s.ids.len() * header.dim
+            || !s.halves.is_empty() && s.halves.len() != s.vectors.len()
+            || s.ids.len() > MAX_NODES as usize
+        {
             return Err(Error::internal(format!("{} ids with {} numbers", s.ids.len(), s.vectors.len())));
         }
         if s.vectors.iter().any(|x| !x.is_finite()) {
@@ -233,7 +235,7 @@ fn prepare(
     }
     let kind = CodeKind::for_dim(dim);
     let layout = Layout::new(kind, dim, 0);
-    let mut space = Prepared { input, points, mean: Vec::new(), graph: None, m: 0, layout, half: false };
+    let mut space = Prepared { input, points, mean: Vec::new(), graph: None, m: 0, layout };
     let nodes = space.points.rows.len();
     if kind == CodeKind::I8 && nodes >= MEAN_FROM {
         space.mean = mean(&space, dim);
@@ -272,19 +274,6 @@ fn coarse_enough(table: &CodeTable, dim: usize) -> bool {
     (missed.sum::<f64>() / table.len() as f64).sqrt() <= f64::from(COARSEST)
 }
 
-/// Whether every vector is read back from f16 as it is, bit for bit. Those of a store with f16 were made of f16, and
-/// are; under cosine one whose length rounding moved by more than half a step of a number is not, which takes few dimensions. Situations of reports are in f32.
-fn fits_half(space: &Prepared, dim: usize) -> bool {
-    let mut back = vec![0.0; dim];
-    (0..space.points.rows.len()).all(|node| {
-        let vector = space.vector(node, dim);
-        from_half(&to_half(vector), &mut back);
-        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
-        let whole = space.input.metric.prepare_here(&mut back).is_ok() && back.iter().zip(vector).all(same);
-        whole || crate::sabotage::on("halves_unchecked")
-    })
-}
-
 /// The mean of the different vectors, or nothing where centring could overflow.
 fn mean(space: &Prepared, dim: usize) -> Vec<f32> {
     let nodes = space.points.rows.len();
@@ -308,7 +297,7 @@ fn directory_entry(s: &Prepared, dim: usize) -> DirectoryEntry {
         code: if s.layout.is_halved() { HALVED } else { CodeKind::for_dim(dim) as u8 },
         flags: if graph.is_some() { HAS_GRAPH } else { 0 }
             | if s.mean.is_empty() { 0 } else { HAS_MEAN }
-            | if s.half { HAS_HALVES } else { 0 },
+            | if s.is_half() { HAS_HALVES } else { 0 },
         m: s.m as u32,
         nodes: s.points.rows.len() as u32,
         owners: s.points.ids.len() as u32,

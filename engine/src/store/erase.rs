@@ -12,7 +12,7 @@ use crate::vector::{Metric, Storage};
 use super::aliases;
 use super::authorities::Trust;
 use super::bound::erase_texts;
-use super::cells::situation_hash;
+use super::cells::{self, situation_hash};
 use super::credit;
 use super::db::{Tx, sql};
 use super::identity;
@@ -139,13 +139,16 @@ pub(crate) fn drop_situations(tx: &Tx<'_>) -> Result<()> {
 fn situations(conn: &Connection, traces: &Traces) -> Result<Vec<i64>> {
     let mut found = Vec::new();
     if traces.kept.0 != Storage::F32 {
+        if traces.vectors.is_empty() {
+            return Ok(found);
+        }
         // Many vectors round to one: each is looked at.
-        let mut statement = conn.prepare("SELECT id, vector FROM situations").map_err(sql)?;
+        let mut statement = conn.prepare("SELECT id FROM situations").map_err(sql)?;
         let mut rows = statement.query([]).map_err(sql)?;
         while let Some(row) = rows.next().map_err(sql)? {
-            let blob: Vec<u8> = row.get(1).map_err(sql)?;
-            if traces.lie_at(&memories::decode(&blob)?) {
-                found.push(row.get(0).map_err(sql)?);
+            let id = row.get(0).map_err(sql)?;
+            if traces.lie_at(&cells::situation(conn, id)?) {
+                found.push(id);
             }
         }
         return Ok(found);

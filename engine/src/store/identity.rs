@@ -127,7 +127,8 @@ fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
     let storage = storage(conn)?;
     if dimension < 1 || bytes.is_some_and(|bytes| bytes != memories::bytes_of(storage, dimension)) {
         return Err(Error::corrupt(format!(
-            "table meta gives dimension {dimension}, which its vectors do not have"
+            "table meta gives dimension {dimension} and storage {}, and its vectors are of another length",
+            storage.as_str()
         )));
     }
     let store_id: [u8; 16] = store_id.try_into().map_err(|_| missing("a store_id of 16 bytes"))?;

@@ -253,7 +253,7 @@ pub(crate) fn give_salt(tx: &Tx<'_>, id: i64, salt: Salt) -> Result<()> {
     }
 }
 
-/// The vector of a memory, as it was given.
+/// The vector of a memory, as it is kept.
 pub(crate) fn vector(conn: &Connection, id: i64) -> Result<Option<Vec<f32>>> {
     let row = conn
         .prepare_cached("SELECT vector, checksum FROM vectors WHERE memory = ?1")
@@ -265,7 +265,7 @@ pub(crate) fn vector(conn: &Connection, id: i64) -> Result<Option<Vec<f32>>> {
         return Ok(None);
     };
     RowSum::new("vectors").int(id).bytes(&blob).check(checksum, id)?;
-    decode(&blob).map(Some)
+    decode_kept(&blob).map(Some)
 }
 
 /// A change to a stored memory; what is `None` stays.
@@ -555,17 +555,24 @@ pub(super) fn sum_anew(conn: &Connection) -> Result<()> {
 /// The first byte of a vector in f16.
 const HALF: u8 = 1;
 
-/// A vector from its bytes, all little-endian: f32, or the byte [`HALF`] and f16, which is an odd number of bytes.
-pub(crate) fn decode(blob: &[u8]) -> Result<Vec<f32>> {
+/// The vector of a memory from its bytes, all little-endian: f32, or the byte [`HALF`] and f16, which is an odd number of bytes.
+fn decode_kept(blob: &[u8]) -> Result<Vec<f32>> {
     match blob {
         [HALF, half @ ..] if half.len().is_multiple_of(2) => {
             let mut vector = vec![0.0; half.len() / 2];
             from_half(&bytemuck::pod_collect_to_vec::<u8, u16>(half), &mut vector);
             Ok(vector)
         }
-        blob if blob.len().is_multiple_of(4) => Ok(bytemuck::pod_collect_to_vec(blob)),
-        _ => Err(Error::corrupt(format!("a vector of {} bytes is cut short", blob.len()))),
+        blob => decode(blob),
     }
+}
+
+/// A vector that is stored as it was given, from its bytes (f32, little-endian).
+pub(crate) fn decode(blob: &[u8]) -> Result<Vec<f32>> {
+    if !blob.len().is_multiple_of(4) {
+        return Err(Error::corrupt(format!("a vector of {} bytes is cut short", blob.len())));
+    }
+    Ok(bytemuck::pod_collect_to_vec(blob))
 }
 
 /// How many bytes [`insert_vector`] makes of a vector.

@@ -28,7 +28,7 @@ use super::db::{Tx, sql, vacuum};
 use super::erase::drop_situations;
 use super::experiences;
 use super::grid::Places;
-use super::identity::{Identity, set_meta};
+use super::identity::{self, Identity, set_meta};
 use super::memories::{self, FORGOTTEN};
 use super::names;
 use super::payload::unpack;
@@ -234,6 +234,17 @@ impl<'a> Ground<'a> {
                 .try_into()
                 .map_err(|_| Error::corrupt(format!("the hash of situation {id} is cut short")))?;
             hashes.insert(id, u128::from_le_bytes(hash));
+        }
+        if tx.storage != Storage::F32 {
+            // A query that was a memory's own vector, which the store has rounded.
+            let (known, metric): (BTreeSet<u128>, _) =
+                (before.values().copied().collect(), identity::metric(tx.conn)?);
+            for (id, hash) in &mut hashes {
+                let mut vector = cells::situation(tx.conn, *id)?;
+                if tx.storage.keep(metric, &mut vector).is_ok() && known.contains(&situation_hash(&vector)) {
+                    *hash = situation_hash(&vector);
+                }
+            }
         }
         let mut statement =
             tx.conn.prepare("SELECT id, situation, query_text FROM receipts ORDER BY id").map_err(sql)?;

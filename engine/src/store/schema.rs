@@ -1,6 +1,6 @@
 //! The tables of `memory.db`. Its `application_id` is `WISN`, its `user_version` the schema version.
 //!
-//! - `meta`: what was fixed at creation (store id, lineage, dimension, metric, model).
+//! - `meta`: what was fixed at creation (store id, lineage, dimension, metric, storage, model).
 //! - `namespaces`, `kinds`, `principals`: names, each with the number that stands for it elsewhere.
 //! - `memories`: one row per memory ever stored; ids are never reused. `status` 0 live, 1
 //!   superseded, 2 forgotten, 3 merged into another. `vector_seq` is the change that set its vector; `shuffle` a hash of

@@ -14,8 +14,10 @@ pub enum Storage {
     #[default]
     F32,
     /// In two bytes a number (IEEE 754 binary16): half the disk, and half of what a recall reads beyond the codes.
-    /// A number keeps 11 significant bits, so a similarity may be off by some 0.0001; under [`Metric::Cosine`] it is
-    /// the unit vector that is kept, and read back. Queries, and the situations of reports, stay as given.
+    /// A number keeps 11 significant bits and is off by 2^-12 of itself at most: under [`Metric::Cosine`] a similarity may be off
+    /// by some 0.0001, otherwise by a share like that of what the lengths of the two make possible. Under
+    /// [`Metric::Cosine`] it is the unit vector that is kept, and read back. Queries, and the situations of reports,
+    /// stay as given. [`forget_hard`](crate::Store::forget_hard) takes a query for the memory's own vector that rounds to it.
     F16,
 }
 
@@ -45,6 +47,10 @@ impl Storage {
             return Ok(());
         }
         if metric == Metric::Cosine {
+            // What was read back is stored again as it is: made a unit vector once more, it could become another.
+            if self.holds(vector) && (length(vector) - 1.0).abs() <= MOST_LOST {
+                return Ok(());
+            }
             metric.prepare_here(vector)?;
         }
         let (mut whole, mut lost) = (0.0, 0.0);
@@ -74,6 +80,10 @@ impl Storage {
     pub(crate) fn holds(self, vector: &[f32]) -> bool {
         self == Storage::F32 || vector.iter().all(|x| f16::from_f32(*x).to_f32().to_bits() == x.to_bits())
     }
+}
+
+fn length(vector: &[f32]) -> f64 {
+    vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
 }
 
 /// The bits of numbers as f16, each rounded to the nearest, ties to even.

@@ -122,7 +122,7 @@ impl Store {
     /// Forget a memory and everything that holds its words or its vector; return whether there was one.
     ///
     /// Its experiences go, notes of reports in which it was used, texts of recalls and notes that quote
-    /// it, recalls whose query was its vector, and the memories merged into it. After `compact` nothing
+    /// it, recalls whose query was its vector (in f16: rounds to it), and the memories merged into it. After `compact` nothing
     /// of it is in any byte of any file of the store; backups and exports made before are out of reach.
     fn forget_hard(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = MemoryId(whole(id, Arg::new("id"))?);
