@@ -11,6 +11,12 @@ use wisen_tests::{Place, assert_sound, fill, vectors};
 
 /// Two writers, four readers and the sealer for five seconds: no error, every acknowledged memory is
 /// found at the end, and nothing forgotten ever comes back.
+/// Handles go from thread to thread, and are shared by them.
+const _: fn() = || {
+    fn is_good_for_threads<T: Send + Sync>() {}
+    is_good_for_threads::<wisen::Store>();
+};
+
 #[test]
 fn threads_write_read_and_seal_at_once() {
     let place = Place::new();

@@ -4,7 +4,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use wisen::{ErrorCode, HaltLevel, Memory, MemoryId, Options, Outcome, Policy, Query, Report, Store, Update};
+use wisen::{
+    Action, Answer, ErrorCode, HaltLevel, Memory, MemoryId, Options, Outcome, Policy, Query, Report, Store,
+    Triggers, Update,
+};
 use wisen_tests::{Place, assert_sound, child, fill, vectors};
 
 const DIM: usize = 8;
@@ -302,7 +305,7 @@ fn triggers_halt() {
     let store = place.open(Options::new(DIM).clock(clock.clone()));
     fill(&store, &vectors(1, 20, DIM));
     let other = place.open(Options::existing().clock(clock.clone()));
-    let triggers = wisen::Triggers::new().failures_in_a_row(4).spend_per_hour_micros(1000);
+    let triggers = Triggers::new().failures_in_a_row(4).spend_per_hour_micros(1000);
     store.set_triggers(triggers.level(HaltLevel::NoMemory), None).unwrap();
     assert_eq!(other.triggers().unwrap(), triggers.level(HaltLevel::NoMemory));
     let tell = |store: &Store, outcome, report: fn(Report) -> Report| {
@@ -385,6 +388,43 @@ fn right_checksum(conn: &rusqlite::Connection) {
     })
     .unwrap();
     conn.execute("UPDATE guard SET checksum = ?1", [sum.digest().cast_signed()]).unwrap();
+}
+
+/// What is denied too often, and what is done again and again, halts through `check`: in every handle's next call.
+#[test]
+fn denials_and_repeats_halt_through_checks() {
+    for denied in [true, false] {
+        let place = Place::new();
+        let (store, other) = (place.open(Options::new(DIM)), place.open(Options::new(DIM)));
+        let keys = store.create_authority("ops").unwrap();
+        let rule = wisen::Directive::parse("NEVER \"r\" because \"x\" when tool is \"rm\"").unwrap();
+        store.add_directive(&keys.secret, &rule).unwrap();
+        let triggers = Triggers::new().level(HaltLevel::DenyAll);
+        let triggers = if denied { triggers.denials_per_minute(5) } else { triggers.repeats(5) };
+        store.set_triggers(triggers, Some(&keys.secret)).unwrap();
+        let check = |store: &Store, i: usize| {
+            let action = Action::new(if denied { "rm" } else { "ls" });
+            // Denials count whatever is denied; repeats only of the same action.
+            store.check(&if denied { action.text(format!("{i}")) } else { action }).unwrap().answer
+        };
+        let expected = if denied { Answer::Deny } else { Answer::Allow };
+        for i in 0..4 {
+            assert_eq!(check(&store, i), expected);
+        }
+        // Others in between are other actions.
+        assert_eq!(store.check(&Action::new("ls").tag("other")).unwrap().answer, Answer::Allow);
+        store.flush().unwrap();
+        assert_eq!(other.halted().unwrap(), None);
+        for i in 0..5 {
+            check(&store, i);
+        }
+        store.flush().unwrap();
+        let halt = other.halted().unwrap().expect("too much of it");
+        assert_eq!((halt.level, halt.by.as_str()), (HaltLevel::DenyAll, "engine"), "{halt:?}");
+        assert_eq!(check(&other, 9), Answer::Deny);
+        assert!(store.verify_quick().unwrap().is_ok() && !store.authorities().unwrap().is_empty());
+        assert!(store.audit_level().is_ok());
+    }
 }
 
 #[test]

@@ -388,6 +388,7 @@ fn memories_can_be_imported_into_a_store() {
             (is.content, is.vector, is.metadata, is.namespace),
             (was.content, was.vector, was.metadata, was.namespace)
         );
+        assert_eq!(is.provenance.source, Some(wisen::Source::Import));
         assert_eq!(
             (is.kind, is.author, is.key, is.expires_at),
             (was.kind, was.author, was.key, was.expires_at)
@@ -410,6 +411,9 @@ fn memories_can_be_imported_into_a_store() {
         assert!(matches!(&error, Error::BadImport { line, .. } if *line > 1), "{error}");
         assert!(store.count(None).unwrap() <= 1, "nothing was imported");
     }
+    let other = Store::open(place.at("fifth"), Options::new(16).model("another one")).unwrap();
+    let error = other.import_memories(place.at("export")).unwrap_err();
+    assert!(matches!(error, Error::Mismatch { what: "embedding model", .. }), "{error}");
     let text = fs::read_to_string(place.at("export")).unwrap().replace("memory 8\"", "memory 9\"");
     fs::write(place.at("changed"), text).unwrap();
     assert_eq!(store.import_memories(place.at("changed")).unwrap_err().code(), ErrorCode::BadImport);

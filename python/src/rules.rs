@@ -23,6 +23,11 @@ impl Decision {
         self.0.answer == wisen::Answer::Allow
     }
 
+    /// The same: `if store.check(...):` goes on only where the answer is "allow".
+    fn __bool__(&self) -> bool {
+        self.allowed()
+    }
+
     /// Id of the directive that decided; None if none did.
     #[getter]
     fn rule(&self) -> Option<&str> {

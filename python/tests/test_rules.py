@@ -21,6 +21,7 @@ NEVER "secrets" because "they belong elsewhere" when tag is "secret"
 def test_rules_hold(tmp_path: Path) -> None:
     with wisen.open(tmp_path / "s", dimension=2) as store:
         assert store.check("git").allowed
+        assert store.check("git")
         key, recovery = store.create_authority("owner")
         assert key.startswith("wisen-secret-")
         assert recovery != key
@@ -33,6 +34,7 @@ def test_rules_hold(tmp_path: Path) -> None:
             False,
             "no-force-push",
         )
+        assert not decision
         assert "rewrites" in decision.reason
         assert "no-force-push" in repr(decision)
         found = decision.matched[0]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use wisen::{Namespace, Options, Stats, Store};
+use wisen::{ErrorCode, Namespace, Options, Stats, Store};
 
 use crate::text::{bytes, count, number, shortened, time};
 
@@ -29,7 +29,11 @@ const LISTED: usize = 20;
 pub fn run(args: &Args) -> Result<()> {
     let store = open(&args.path)?;
     let stats = store.stats()?;
-    let namespaces = store.namespaces()?;
+    // A halt may forbid to look into it; the figures are told all the same.
+    let namespaces = match store.namespaces() {
+        Err(error) if error.code() == ErrorCode::Halted => Vec::new(),
+        told => told?,
+    };
     let files = files(&args.path)?;
     store.close()?;
     let text =

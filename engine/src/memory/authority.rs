@@ -117,7 +117,7 @@ impl Store {
 
     /// Everybody who is or was an authority, in the order of admission. Empty: there is none yet.
     pub fn authorities(&self) -> Result<Vec<Authority>> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         let chain = self.core.db.snapshot(|conn| heads::authorities(conn, &self.core.trust()))?;
         let authority = |row: &crate::store::authorities::AuthorityRow| Authority {
             key: row.key,

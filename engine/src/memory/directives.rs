@@ -102,7 +102,7 @@ impl Store {
             find(signed, id)?;
             directives::remove(tx, id)?;
             let detail = json!({ "directive": id, "reason": reason, "authority": name });
-            audit::record(tx, Actor::Owner, "directive_removed", 0, 0, &detail).map(|_| ())
+            audit::record(tx, Actor::Authority(name), "directive_removed", 0, 0, &detail).map(|_| ())
         })
     }
 
@@ -122,7 +122,7 @@ impl Store {
             }
             directives::lift(tx, &self.core.trust(), signer, (id, reason, until))?;
             let detail = json!({ "directive": id, "reason": reason, "until": until, "authority": name });
-            audit::record(tx, Actor::Owner, "directive_overridden", 0, 0, &detail).map(|_| ())
+            audit::record(tx, Actor::Authority(name), "directive_overridden", 0, 0, &detail).map(|_| ())
         })
     }
 
@@ -189,7 +189,7 @@ impl Store {
                 }));
             }
             let detail = json!({ "reason": reason, "dropped": dropped, "authority": name });
-            audit::record(tx, Actor::Owner, "rules_repaired", 0, 0, &detail)?;
+            audit::record(tx, Actor::Authority(&name), "rules_repaired", 0, 0, &detail)?;
             Ok((heads::sign_above(tx, &authorities, signer, core.trust().least)?, dropped))
         })?;
         core.db.note_rules(generation);
@@ -341,7 +341,7 @@ fn add(core: &Core, signer: &SecretKey, new: &[Directive], force: Option<&str>) 
                 "directive": directive.id, "text": directive.to_string(), "authority": name,
                 "forced": force, "lints": told,
             });
-            audit::record(tx, Actor::Owner, "directive_added", 0, 0, &detail)?;
+            audit::record(tx, Actor::Authority(name), "directive_added", 0, 0, &detail)?;
             there.push(directive);
         }
         Ok(lints)

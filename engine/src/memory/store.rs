@@ -335,7 +335,7 @@ impl Store {
     /// Checks what can be checked without reading everything: the structure of the database, the control
     /// file, the heads, codes and links of the segments, and whether what is counted is there.
     pub fn verify_quick(&self) -> Result<Verification> {
-        self.core.enter()?;
+        self.core.enter_for(Call::Oversight)?;
         inspect::verify_quick(&self.core)
     }
 

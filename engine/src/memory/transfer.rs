@@ -19,6 +19,7 @@ use super::core::Core;
 use super::input::Memory;
 use super::inspect;
 use super::open::MAX_DIMENSION;
+use super::origin::Source;
 use super::place;
 use super::points::experience_metric;
 use super::remember;
@@ -174,7 +175,11 @@ fn import_memories(core: &Core, file: &Path) -> Result<Vec<MemoryId>> {
     let (mut lines, mut all): (Vec<u64>, Vec<Memory>) = (Vec::new(), Vec::new());
     export::read(
         from,
-        |_| Ok(()),
+        |head| match (&head.model, &core.identity.model) {
+            // Vectors of two models are not to be compared.
+            (Some(theirs), Some(_)) => core.check_model(Some(theirs)),
+            _ => Ok(()),
+        },
         |line, table, mut fields| {
             let number = |fields: &Map<String, Value>, name: &str| fields.get(name).and_then(Value::as_i64);
             if matches!(table, "namespaces" | "kinds" | "principals") {
@@ -208,6 +213,7 @@ fn import_memories(core: &Core, file: &Path) -> Result<Vec<MemoryId>> {
             memory.namespace = namespace.unwrap_or(memory.namespace);
             memory.kind = kind.unwrap_or(memory.kind);
             memory.author = author;
+            memory.source = Some(Source::Import);
             memory.key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
             memory.metadata = fields.remove("metadata").unwrap_or_default();
             memory.time_to_live =

@@ -25,10 +25,13 @@ impl Action {
         let mut hash = Xxh3::new();
         let args = self.args.to_string();
         let agent = self.agent.as_deref().unwrap_or_default();
-        for part in [self.tool.as_str(), &args, &self.text, &self.namespace, agent] {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let texts = [self.tool.as_str(), &args, &self.text, &self.namespace, agent, kind];
+        for part in texts.into_iter().chain(self.tags.iter().map(String::as_str)) {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
+        hash.update(bytemuck::cast_slice(self.vector.as_deref().unwrap_or_default()));
         hash.digest()
     }
 

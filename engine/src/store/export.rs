@@ -164,6 +164,7 @@ pub(crate) struct Head {
     pub dimension: usize,
     pub metric: String,
     pub storage: String,
+    pub model: Option<String>,
 }
 
 /// The error of a line.
@@ -268,7 +269,8 @@ fn head(fields: &Map<String, Value>) -> Result<Head> {
             // Exports from before there was a choice do not say.
             let storage = fields.get("storage").map_or(Some(Storage::default().as_str()), Value::as_str);
             let storage = storage.ok_or_else(|| bad(1, "its storage is no name"))?.to_owned();
-            Ok(Head { dimension, metric: metric.to_owned(), storage })
+            let model = fields.get("model").and_then(Value::as_str).map(str::to_owned);
+            Ok(Head { dimension, metric: metric.to_owned(), storage, model })
         }
         _ => Err(bad(1, "it lacks the dimension or the metric of the vectors")),
     }
