@@ -400,4 +400,12 @@ fn no_text_makes_weakens_or_hides_a_rule() {
     let store = place.open(Options::existing());
     assert_eq!(decisions(&store), decided);
     assert_eq!(store.directives(None).unwrap().len(), 3);
+    // All of it once more, as an import of memories.
+    let stored = store.count(None).unwrap();
+    store.export(place.at("hostile"), false).unwrap();
+    let taken = store.import_memories(place.at("hostile")).unwrap();
+    assert!(taken.len() as u64 == stored && stored > 9000, "{stored}");
+    let conn = Connection::open(place.store().join("memory.db")).unwrap();
+    assert_eq!(tables(&conn), before);
+    assert_eq!(decisions(&store), decided);
 }

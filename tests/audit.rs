@@ -77,6 +77,9 @@ fn everything_is_recorded_with_what_it_does() {
     assert_eq!(lines.len(), 40);
     assert_eq!((&lines[2]["id"], &lines[2]["memory"]), (&3.into(), &3.into()));
     assert_eq!(lines[0], entries[0].to_json());
+    // An export can be held against an anchor.
+    let last = format!("wisen-audit-1:40:{}", lines[39]["hash"].as_str().unwrap());
+    assert_eq!(store.anchor().unwrap(), last);
     // To a file: whole or not at all, and never over the store.
     let file = place.store().with_extension("jsonl");
     assert_eq!(store.audit_export_file(&file, false).unwrap(), 40);

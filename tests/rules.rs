@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use wisen::{
     Action, Answer, Bearing, Clock, Directive, Error, ManualClock, Memory, MemoryId, Options, Outcome, Query,
-    Report, SecretKey, Store, Update, parse_rules, print_rules,
+    Report, SecretKey, Storage, Store, Update, parse_rules, print_rules,
 };
 use wisen_tests::{Place, child, ids, vectors};
 
@@ -137,6 +137,29 @@ fn conflicts_are_refused_and_force_is_logged() {
         store.add_directive(&key, &example),
         Err(Error::WrongDimension { expected: 2, got: 3 })
     ));
+}
+
+/// NEVER by similarity to an example, of memories (in any storage, sealed or not) and of actions.
+#[test]
+fn a_never_by_similarity_bars_memories_and_actions() {
+    for storage in [Storage::F32, Storage::F16] {
+        let place = Place::new();
+        let store = place.open(Options::new(4).storage(storage));
+        let key = store.create_authority("owner").unwrap().secret;
+        let rows = [[1.0, 0.0, 0.0, 0.1], [1.0, 0.1, 0.1, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.5, 0.5]];
+        let all = store.remember_many(rows.map(|row| Memory::new("a note", row)).into()).unwrap();
+        let rule = r#"NEVER "near" because "x" when vector similar to [2, 0, 0, 0] at least 0.9"#;
+        store.add_directives(&key, &parse_rules(rule).unwrap()).unwrap();
+        for sealed in [false, true] {
+            if sealed {
+                store.seal().unwrap();
+            }
+            let shown = store.recall(&Query::new([1.0, 0.0, 0.0, 0.0]).k(4)).unwrap();
+            assert_eq!(ids(&shown), [all[3], all[2]], "{storage:?}, sealed: {sealed}");
+        }
+        let answer = |vector: [f32; 4]| store.check(&Action::new("say").vector(vector)).unwrap().answer;
+        assert_eq!((answer(rows[0]), answer(rows[2])), (Answer::Deny, Answer::Allow));
+    }
 }
 
 /// NEVER keeps memories out of every recall of every process, whenever they come or change.

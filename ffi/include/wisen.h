@@ -1692,7 +1692,8 @@ struct wisen_audit_entry {
      */
     int64_t at_us;
     /**
-     * "engine": by a rule; "owner": by a call.
+     * "engine": by a rule; "owner": by a call; "principal:NAME": proven by its token; "unproven:NAME": a name
+     * that anybody may use; "authority:NAME": proven by its signature.
      */
     struct wisen_text actor;
     /**
@@ -1711,6 +1712,11 @@ struct wisen_audit_entry {
      * The figures and reasons behind it: a JSON object.
      */
     struct wisen_text detail;
+    /**
+     * Its hash in the chain, in hexadecimal digits: wisen_anchor() ends with it if it is the last. NULL: somebody has
+     * taken it away.
+     */
+    struct wisen_text hash;
 };
 
 /**

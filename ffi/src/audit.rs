@@ -25,7 +25,8 @@ pub struct wisen_audit_entry {
     pub id: u64,
     /// When it was decided, in microseconds since 1970-01-01 00:00 UTC.
     pub at_us: i64,
-    /// "engine": by a rule; "owner": by a call.
+    /// "engine": by a rule; "owner": by a call; "principal:NAME": proven by its token; "unproven:NAME": a name
+    /// that anybody may use; "authority:NAME": proven by its signature.
     pub actor: wisen_text,
     /// What was done, such as "quarantine" or "policy".
     pub op: wisen_text,
@@ -35,6 +36,9 @@ pub struct wisen_audit_entry {
     pub memory: u64,
     /// The figures and reasons behind it: a JSON object.
     pub detail: wisen_text,
+    /// Its hash in the chain, in hexadecimal digits: wisen_anchor() ends with it if it is the last. NULL: somebody has
+    /// taken it away.
+    pub hash: wisen_text,
 }
 
 /// A list of audit entries. Handle, to be freed with wisen_audit_entries_free(); one thread at a time.
@@ -55,6 +59,7 @@ struct Shown {
     op: Chars,
     namespace: Option<Chars>,
     detail: Chars,
+    hash: Option<Chars>,
 }
 
 impl Shown {
@@ -64,6 +69,7 @@ impl Shown {
             op: Chars::new(std::mem::take(&mut entry.op)),
             namespace: entry.namespace.take().map(Chars::new),
             detail: Chars::new(entry.detail.take().to_string()),
+            hash: entry.hash.take().map(Chars::new),
             entry,
         }
     }
@@ -79,6 +85,7 @@ impl Shown {
             namespace_name: Chars::lend_option(self.namespace.as_ref()),
             memory: self.entry.memory.map_or(0, |id| id.0),
             detail: self.detail.lend(),
+            hash: Chars::lend_option(self.hash.as_ref()),
         }
     }
 }

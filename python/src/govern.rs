@@ -178,7 +178,8 @@ impl AuditEntry {
         moment(py, self.0.at)
     }
 
-    /// "engine": by a rule; "owner": by a call.
+    /// "engine": by a rule; "owner": by a call; "principal:NAME": proven by its token; "unproven:NAME": a
+    /// name that anybody may use; "authority:NAME": proven by its signature.
     #[getter]
     fn actor(&self) -> &str {
         &self.0.actor
@@ -206,6 +207,13 @@ impl AuditEntry {
     #[getter]
     fn detail<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_py(py, &self.0.detail)
+    }
+
+    /// Its hash in the chain, in hexadecimal digits: `Store.anchor` ends with it if it is the last. None:
+    /// somebody has taken it away.
+    #[getter]
+    fn hash(&self) -> Option<&str> {
+        self.0.hash.as_deref()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

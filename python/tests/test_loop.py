@@ -180,8 +180,8 @@ def test_vectors_in_two_bytes_a_number(tmp_path: Path) -> None:
             exact = list(struct.unpack("4f", struct.pack("4f", *given)))
             assert (list(kept.vector) == exact) is (bytes_each == 4)
             assert store.recall(given, k=1)[0].similarity == pytest.approx(0.0, abs=1e-6)
-    with wisen.open(tmp_path / "f16") as store:
-        with pytest.raises(wisen.InvalidArgumentError, match="65504"):
-            store.remember("too large for it", [0.0, 7e4, 0.0, 0.0])
+    refused = pytest.raises(wisen.InvalidArgumentError, match="65504")
+    with wisen.open(tmp_path / "f16") as store, refused:
+        store.remember("too large for it", [0.0, 7e4, 0.0, 0.0])
     with pytest.raises(wisen.InvalidArgumentError, match="f32, f16"):
         wisen.open(tmp_path / "x", 4, storage="f8")  # type: ignore[arg-type]

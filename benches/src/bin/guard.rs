@@ -1,14 +1,15 @@
-//! Measures what the audit and the look for secrets add to remembering and reporting.
+//! Measures what the audit and rules add to remembering and reporting.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser;
-use wisen::{AuditLevel, Memory, MemoryId, Options, Outcome, Query, Report, Store};
+use wisen::{AuditLevel, Memory, MemoryId, Options, Outcome, Query, Report, Store, parse_rules};
 
 /// Remembers and reports in several stores by turns, a block of calls each, so that what else the machine does
-/// falls on all alike: one that keeps decisions only in its audit, and one with everything on. On disk,
-/// durability normal.
+/// falls on all alike: one that keeps decisions only in its audit, one that keeps everything, and one that has an authority
+/// and directives besides. All look for secrets. On disk, durability normal.
 #[derive(Parser)]
 struct Args {
     /// Numbers in a vector
@@ -20,6 +21,9 @@ struct Args {
     /// Blocks of calls for each measurement and store
     #[arg(long, default_value_t = 60)]
     blocks: usize,
+    /// Directives of the third store
+    #[arg(long, default_value_t = 1_000)]
+    rules: usize,
     /// Calls in a block
     #[arg(long, default_value_t = 100)]
     calls: usize,
@@ -48,14 +52,7 @@ fn main() -> Result<()> {
     let memory = |i: usize| Memory::new(note(i), vectors[i % vectors.len()].clone()).author("ann");
 
     let folder = tempfile::tempdir()?;
-    let mut arms = Vec::new();
-    for (name, level) in [("nothing", AuditLevel::Decisions), ("audit", AuditLevel::Everything)] {
-        let store = Store::open(folder.path().join(name), Options::new(args.dim))?;
-        store.set_audit_level(level, None)?;
-        let ids = store.remember_many((0..args.memories).map(memory).collect())?;
-        store.seal()?;
-        arms.push(Arm { name, store, ids });
-    }
+    let arms = arms(&args, folder.path(), &memory)?;
 
     let outcome = |i: usize| if i.is_multiple_of(3) { Outcome::Failure } else { Outcome::Success };
     let subject = |arm: &Arm, i: usize| arm.ids[i * 7919 % arm.ids.len()];
@@ -93,7 +90,10 @@ fn main() -> Result<()> {
             }),
         ),
     ];
-    println!("{:22} {:>14} {:>14} {:>10}", "us of processor time", arms[0].name, arms[1].name, "added");
+    println!(
+        "{:22} {:>14} {:>14} {:>10} {:>14} {:>10}",
+        "us of processor time", arms[0].name, arms[1].name, "added", arms[2].name, "added"
+    );
     for (name, each, work) in &works {
         let calls = args.calls.div_ceil(*each);
         let mut times = vec![Vec::new(); arms.len()];
@@ -121,13 +121,53 @@ fn main() -> Result<()> {
                 half.iter().sum::<f64>() / half.len() as f64
             })
             .collect();
-        let added = 100.0 * (middle[1] / middle[0] - 1.0);
-        println!("{name:22} {:>14.1} {:>14.1} {added:>9.1}%", middle[0], middle[1]);
+        let added = |arm: usize| 100.0 * (middle[arm] / middle[0] - 1.0);
+        println!(
+            "{name:22} {:>14.1} {:>14.1} {:>9.1}% {:>14.1} {:>9.1}%",
+            middle[0],
+            middle[1],
+            added(1),
+            middle[2],
+            added(2)
+        );
     }
     for arm in &arms {
         anyhow::ensure!(arm.store.audit_verify(None)?.is_ok(), "the audit is not sound");
     }
     Ok(())
+}
+
+/// The stores that are compared.
+fn arms(args: &Args, folder: &Path, memory: &dyn Fn(usize) -> Memory) -> Result<Vec<Arm>> {
+    let mut arms = Vec::new();
+    for (name, level) in [
+        ("nothing", AuditLevel::Decisions),
+        ("audit", AuditLevel::Everything),
+        ("audit, rules", AuditLevel::Everything),
+    ] {
+        let store = Store::open(folder.join(name), Options::new(args.dim))?;
+        store.set_audit_level(level, None)?;
+        if name.ends_with("rules") {
+            let key = store.create_authority("bench")?.secret;
+            store.add_directives(&key, &parse_rules(&rules(args.rules))?)?;
+        }
+        let ids = store.remember_many((0..args.memories).map(memory).collect())?;
+        store.seal()?;
+        arms.push(Arm { name, store, ids });
+    }
+    Ok(arms)
+}
+
+/// Nine in ten of actions, one in ten of what texts say.
+fn rules(n: usize) -> String {
+    let rule = |i: usize| match i % 10 {
+        0 => format!("AVOID \"r{i}\" because \"a reason\" when text matches /secret {i}\\b/\n"),
+        _ => format!(
+            "NEVER \"r{i}\" because \"a reason\" when tool is \"tool{}\" and args.path like \"/srv/{i}/*\"\n",
+            i % 60
+        ),
+    };
+    (0..n).map(rule).collect()
 }
 
 /// Microseconds that this thread has run; 0 where the system does not say.

@@ -411,6 +411,11 @@ fn decide(args: &CheckArgs) -> Result<Decision> {
     if let Some(agent) = word(args.agent.as_ref(), &["agent"])? {
         action = action.agent(agent);
     }
+    if let Some(vector) = given.get("vector").filter(|value| !value.is_null()) {
+        let vector: Vec<f32> =
+            serde_json::from_value(vector.clone()).context("vector in the JSON is no list of numbers")?;
+        action = action.vector(vector);
+    }
     let tags: Option<Vec<String>> = given.get("tags").map_or(Ok(None), |tags| {
         serde_json::from_value(tags.clone()).context("tags in the JSON is no list of texts")
     })?;

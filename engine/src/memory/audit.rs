@@ -130,7 +130,7 @@ impl Store {
     }
 
     /// Writes the whole audit as JSON lines, oldest first: `id`, `at` (microseconds since 1970), `actor`, `op`,
-    /// `namespace`, `memory`, `detail`. Returns how many.
+    /// `namespace`, `memory`, `detail`, `hash` (an anchor taken at that entry names it). Returns how many.
     pub fn audit_export(&self, mut to: impl Write) -> Result<u64> {
         self.core.enter_for(Call::Oversight)?;
         let (mut after, mut count) = (0, 0);
@@ -182,6 +182,7 @@ impl AuditEntry {
             "namespace": self.namespace,
             "memory": self.memory.map(|id| id.0),
             "detail": self.detail,
+            "hash": self.hash,
         })
     }
 }

@@ -11,7 +11,9 @@ use crate::id::MemoryId;
 use crate::outcome::Calibration;
 use crate::segment::{self, SpaceKind};
 use crate::store::authorities::Trust;
+use crate::store::chain::Stored;
 use crate::store::changes;
+use crate::store::hex::hex;
 use crate::store::memories::{self, MemoryRow};
 use crate::store::{
     Content, Of, aliases, audit, calibrators, cells, check_grounds, check_schema, contents, directives,
@@ -111,7 +113,7 @@ pub(crate) fn audit_entries(core: &Core, after: u64, limit: usize) -> Result<Vec
     core.db.snapshot(|conn| {
         let rows = audit::entries(conn, after, limit)?;
         rows.into_iter()
-            .map(|row| {
+            .map(|Stored { row, hash, .. }| {
                 Ok(AuditEntry {
                     id: row.id.cast_unsigned(),
                     at: row.at,
@@ -120,6 +122,7 @@ pub(crate) fn audit_entries(core: &Core, after: u64, limit: usize) -> Result<Vec
                     namespace: names::namespace_by_id(conn, row.namespace)?.map(|row| row.name),
                     memory: (row.reference != 0).then(|| MemoryId(row.reference.cast_unsigned())),
                     detail: parse_metadata(Some(&row.detail))?,
+                    hash: hash.map(|hash| hex(&hash)),
                 })
             })
             .collect()

@@ -263,6 +263,9 @@ pub struct AuditEntry {
     pub memory: Option<MemoryId>,
     /// The figures and reasons behind it: a JSON object.
     pub detail: Value,
+    /// Its hash in the chain, in hexadecimal digits: that which an [`anchor`](crate::Store::anchor) ends with that was
+    /// taken when it was the last. `None`: somebody has taken it away.
+    pub hash: Option<String>,
 }
 
 /// What [`Store::verify`](crate::Store::verify) found.

@@ -149,13 +149,13 @@ pub(crate) fn append(
 }
 
 /// Up to `limit` entries after `after`, oldest first.
-pub(crate) fn entries(conn: &Connection, after: i64, limit: usize) -> Result<Vec<AuditRow>> {
+pub(crate) fn entries(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Stored>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     stored(conn, after, limit)?
         .into_iter()
-        .map(|Stored { row, checksum, .. }| {
-            row.sum().check(checksum, row.id)?;
-            Ok(row)
+        .map(|stored| {
+            stored.row.sum().check(stored.checksum, stored.row.id)?;
+            Ok(stored)
         })
         .collect()
 }
