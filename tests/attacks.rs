@@ -14,7 +14,7 @@ use wisen::{
     Action, Answer, Directive, Error, ManualClock, Memory, Options, Outcome, Query, Report, SecretKey, Store,
     Update, parse_rules, print_rules,
 };
-use wisen_tests::{Place, child};
+use wisen_tests::{Place, assert_sound, child};
 
 const RULES: &str = r#"
 NEVER "no-rm" because "it cannot be undone" when tool is "sh" and args.command matches /\brm\b/
@@ -259,9 +259,13 @@ fn a_clock_moved_back_revives_nothing() {
     let store = place.open(at(start + 1_000_000));
     assert_eq!(answers(&store), ended, "the clock was put back");
     assert!(store.facts().unwrap().is_empty());
+    // Somebody wonders where they are.
+    let faults = store.verify_quick().unwrap().faults;
+    assert!(faults.len() == 1 && faults[0].contains("2027-01-15 09:00:00 UTC"), "{faults:?}");
     // The owner can say that it was the clock that was wrong.
     store.repair_rules(&key, "the clock had run ahead").unwrap();
     assert_eq!(answers(&store), [Answer::Allow; 4]);
+    assert_sound(&store);
 }
 
 /// Another process, which has the directory and no key.

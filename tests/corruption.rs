@@ -63,7 +63,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
 fn build(path: &Path, halfway: Option<&Path>, seed: u64) {
     let living = path.with_extension("living");
     let mut store = Store::open(&living, Options::new(DIM).threads(1)).unwrap();
-    let mut run = Run::resume(&store, seed, 0).unwrap();
+    let mut run = Run::begin(&store, seed).unwrap();
     for done in 0..OPERATIONS {
         run.step(&store).unwrap();
         if done == OPERATIONS / 3 || done == OPERATIONS * 4 / 5 {
@@ -247,6 +247,14 @@ fn look(golden: &Golden, path: &Path) -> Result<&'static str, String> {
     };
     if words == golden.looks[OPERATIONS as usize] {
         return Ok("right");
+    }
+    // A damaged word of the control file may halt it, which the halt says of itself; all else has to be as it was.
+    if let Some(halt) = store.halted().map_err(|error| format!("untyped: {error}"))? {
+        let unhalted: String =
+            words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect();
+        if halt.reason.contains("control file") && unhalted == golden.looks[OPERATIONS as usize] {
+            return Ok("halted, said");
+        }
     }
     let said = match store.verify() {
         Ok(found) => found.faults,

@@ -76,8 +76,8 @@ impl Log {
 #[test]
 fn child() {
     let Some(part) = child::part() else { return };
-    let [seed, done]: [u64; 2] =
-        part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
+    let [seed, number, key]: [&str; 3] = part.text.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let (seed, number) = (seed.parse().unwrap(), number.parse().unwrap());
     let mut log = Log::open(&part.store, part.number);
     let mut options = Options::new(DIM).threads(1).seal_at(100);
     if part.name == "read, never waiting" {
@@ -93,14 +93,13 @@ fn child() {
         }
     };
     if part.name == "write" {
-        write(&store, &mut log, seed, done);
+        write(&store, &mut log, Run::resume(&store, seed, number, key).unwrap());
     } else {
-        read(&store, &mut log, seed, done);
+        read(&store, &mut log, seed, number);
     }
 }
 
-fn write(store: &Store, log: &mut Log, seed: u64, done: u64) {
-    let mut run = Run::resume(store, seed, done).unwrap();
+fn write(store: &Store, log: &mut Log, mut run: Run) {
     child::say("ready");
     loop {
         let begun = Instant::now();
@@ -192,15 +191,15 @@ fn crowd(name: &str, kills: bool) {
     let seed = history::seed(name);
     let mut rng = fastrand::Rng::with_seed(seed);
     let place = Place::new();
-    drop(place.open(Options::new(DIM)));
+    let key = place.open(Options::new(DIM)).create_authority("owner").unwrap().secret.to_text();
     let seeds: Vec<u64> = (0..WRITERS).map(|w| (seed << 2) + w).collect();
     let mut twins: Vec<Twin> = seeds.iter().map(|seed| Twin::new(*seed).unwrap()).collect();
     let start = |number: u64, done: u64| {
         let mut child = if number < WRITERS {
-            let text = format!("{} {done}", seeds[number as usize]);
+            let text = format!("{} {done} {key}", seeds[number as usize]);
             child::start_with("write", &place.store(), number, &text)
         } else {
-            let text = format!("{number} {}", seeds[(number % WRITERS) as usize]);
+            let text = format!("{number} {} -", seeds[(number % WRITERS) as usize]);
             // Nobody is killed: no reader waits for anybody.
             let part = if kills { "read" } else { "read, never waiting" };
             child::start_with(part, &place.store(), number, &text)

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use shim::Watch;
 use wisen::{Durability, Error, ErrorCode, Memory, Options, Store};
-use wisen_tests::history::{self, DIM, Run, Twin, difference, observe};
+use wisen_tests::history::{self, ALONE, DIM, Run, Twin, difference, observe};
 use wisen_tests::stalls::Stalls;
-use wisen_tests::{Place, assert_sound, child, vectors};
+use wisen_tests::{Place, assert_sound, child, upkeep, vectors};
 
 /// Operations of the history under `WISEN_ATTACK=ci`.
 const OPERATIONS: u64 = 500;
@@ -48,7 +48,7 @@ impl Siege {
         let options =
             Options::new(DIM).durability(durability).threads(1).busy_timeout(Duration::from_millis(200));
         let store = place.open(options.clone());
-        let run = Run::resume(&store, seed, 0).unwrap();
+        let run = Run::begin(&store, seed).unwrap();
         let twin = Twin::new(seed).unwrap();
         Self {
             place,
@@ -135,7 +135,7 @@ fn every_call_fails(stays: bool, error: i32, operations: u64, name: &str) {
     let place = Place::in_memory();
     let watch = Watch::new(place.at("").as_path());
     let durability = if stays { Durability::Normal } else { Durability::Full };
-    let mut siege = Siege::new(place, seed >> 8, durability);
+    let mut siege = Siege::new(place, seed >> 8 | ALONE, durability);
     let begun = Instant::now();
     for done in 0..operations {
         let op = siege.run.history.step();
@@ -149,12 +149,12 @@ fn every_call_fails(stays: bool, error: i32, operations: u64, name: &str) {
         siege.stands(&store, done + 1, &format!("seed {seed}, after operation {done}"));
         siege.store = Some(store);
         if rng.u32(..8) == 0 {
-            let (name, keep) = history::upkeep(&mut rng);
+            let (name, keep) = upkeep::upkeep(&mut rng);
             siege.attack(&watch, (name, stays, error), (done + 1, done + 1), |siege| keep(siege.store()));
             let found = siege.store().verify().unwrap();
             // A segment that could not be opened was not damaged.
             assert!(found.is_ok(), "seed {seed}, after {name}: {found:?}");
-            history::check_copies(siege.store()).unwrap();
+            upkeep::check_copies(siege.store()).unwrap();
         }
         if rng.u32(..12) == 0 {
             // Opening is attacked too.

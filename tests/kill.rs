@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use wisen::{Options, Store};
-use wisen_tests::history::{self, DIM, Op, Run, Twin, difference, observe};
-use wisen_tests::{Place, assert_sound, child, segment_files};
+use wisen_tests::history::{self, ALONE, DIM, Op, Run, Twin, difference, observe};
+use wisen_tests::{Place, assert_sound, child, segment_files, upkeep};
 
 /// Kills under `WISEN_ATTACK=ci`.
 const KILLS: u64 = 1000;
@@ -22,11 +22,11 @@ const LIVES: u64 = 25;
 const BETWEEN: usize = 10;
 
 /// What a child is at, in the order of their numbers in its phase file.
-const PHASES: [&str; 9] =
-    ["open", "write", "report", "seal", "merge", "checkpoint", "compact", "backup", "export"];
+const PHASES: [&str; 10] =
+    ["open", "write", "report", "rules", "seal", "merge", "checkpoint", "compact", "backup", "export"];
 
 /// The first of them that is upkeep.
-const FIRST_UPKEEP: usize = 3;
+const FIRST_UPKEEP: usize = 4;
 /// For how long some upkeep is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -52,8 +52,8 @@ impl Phase {
 #[test]
 fn child() {
     let Some(part) = child::part() else { return };
-    let [seed, done]: [u64; 2] =
-        part.text.split(' ').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
+    let [seed, done, key]: [&str; 3] = part.text.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let (seed, done) = (seed.parse().unwrap(), done.parse().unwrap());
     let writer = part.number;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(Phase::at(&part.store, writer));
@@ -69,17 +69,22 @@ fn child() {
     )
     .unwrap();
     registry.busy_timeout(Duration::from_secs(5)).unwrap();
-    let mut run = Run::resume(&store, seed, done).unwrap();
+    let mut run = Run::resume(&store, seed, done, key).unwrap();
     let mut rng = fastrand::Rng::new();
     child::say("open");
     loop {
         for _ in 0..BETWEEN {
             let op = run.history.step();
-            phase.enter(if matches!(op, Op::Report(..) | Op::Severe(_)) { "report" } else { "write" });
+            phase.enter(match op {
+                Op::Report(..) | Op::Severe(_) => "report",
+                Op::Fact(_) => "rules",
+                _ if op.is_durable() => "rules",
+                _ => "write",
+            });
             run.perform(&store, &op).unwrap();
             child::say(run.history.done());
         }
-        let (what, keep) = history::upkeep(&mut rng);
+        let (what, keep) = upkeep::upkeep(&mut rng);
         phase.enter(if what == "seal" && merges(&store, &registry) { "merge" } else { what });
         keep(&store).unwrap();
     }
@@ -100,14 +105,15 @@ fn besiege(part: &str, writers: u64, kills: u64, seed: u64) -> BTreeMap<&'static
     let (begun, mut done_kills, mut operations) = (Instant::now(), 0, 0);
     while done_kills < kills {
         let place = Place::new();
-        let seeds: Vec<u64> = (0..writers).map(|_| rng.u64(..1 << 32)).collect();
+        let alone = if writers == 1 { ALONE } else { 0 };
+        let seeds: Vec<u64> = (0..writers).map(|_| rng.u64(..1 << 32) | alone).collect();
         let mut twins: Vec<Twin> = seeds.iter().map(|seed| Twin::new(*seed).unwrap()).collect();
         let mut done = vec![0_u64; writers as usize];
-        drop(place.open(Options::new(DIM)));
+        let key = place.open(Options::new(DIM)).create_authority("owner").unwrap().secret;
         for life in 0..LIVES {
             let mut children: Vec<_> = (0..writers)
                 .map(|w| {
-                    let text = format!("{} {}", seeds[w as usize], done[w as usize]);
+                    let text = format!("{} {} {}", seeds[w as usize], done[w as usize], key.to_text());
                     child::start_with(part, &place.store(), w, &text)
                 })
                 .collect();
@@ -160,11 +166,12 @@ fn besiege(part: &str, writers: u64, kills: u64, seed: u64) -> BTreeMap<&'static
             assert_sound(&store);
         }
         let store = place.open(Options::existing());
+        store.resume("the end", Some(&key)).unwrap();
         store.remember(wisen::Memory::new("last", vec![1.0; DIM])).unwrap();
         store.seal().unwrap();
         let files = segment_files(&place.store()).len() as u64;
         assert_eq!(files, store.stats().unwrap().segments, "seed {seed}: no leftovers");
-        history::check_copies(&store).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        upkeep::check_copies(&store).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_sound(&store);
     }
     println!(

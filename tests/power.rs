@@ -1,7 +1,8 @@
 //! Power losses: every change of a file is recorded while a history runs; then a disk is made up as a
 //! power loss may have left it at any point, with unsynced writes dropped, torn or reordered, and unsynced
 //! names missing. Under `durability full` nothing acknowledged may be lost, under `normal` only a suffix of
-//! what was not flushed; the store always opens, holds a prefix of the history, and can be written to.
+//! what was not flushed or, like directives and halts, durable by itself; the store always opens, holds a prefix of the
+//! history, and can be written to.
 //! `WISEN_ATTACK` sets the number of disks, `WISEN_SEED` repeats a run.
 #![allow(clippy::unwrap_used)]
 #![cfg(target_os = "linux")]
@@ -14,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use shim::{Event, Mark, Watch};
-use wisen::{Durability, Memory, Options, Outcome, Query, Report, Store};
-use wisen_tests::history::{self, DIM, Run, Twin, difference, observe};
+use wisen::{Durability, ErrorCode, Memory, Options, Outcome, Query, Report, SecretKey, Store};
+use wisen_tests::history::{self, ALONE, DIM, Run, Twin, difference, observe};
+use wisen_tests::upkeep;
 
 /// Disks under `WISEN_ATTACK=ci`.
 const IMAGES: u64 = 5000;
@@ -25,23 +27,32 @@ const EACH: usize = 125;
 /// What a disk writes at once.
 const SECTOR: usize = 512;
 
-/// Runs a history below `root` and records what becomes of the files.
-fn record(root: &Path, seed: u64, durability: Durability, rng: &mut fastrand::Rng) -> Vec<Event> {
+/// Runs a history below `root` and records what becomes of the files. Returns the key of the store's authority too.
+fn record(
+    root: &Path,
+    seed: u64,
+    durability: Durability,
+    rng: &mut fastrand::Rng,
+) -> (Vec<Event>, SecretKey) {
     let watch = Watch::new(root);
     watch.record(root);
     let path = root.join("store");
     let control = path.join("control");
     let open = || Store::open(&path, Options::new(DIM).durability(durability).threads(1)).unwrap();
     let mut store = open();
-    let mut run = Run::resume(&store, seed, 0).unwrap();
+    let mut run = Run::begin(&store, seed).unwrap();
     for done in 0..OPERATIONS {
         watch.mark(Mark::Issued(done + 1));
-        run.step(&store).unwrap();
+        let op = run.history.step();
+        run.perform(&store, &op).unwrap();
         // The map may reach the disk at any time from now on.
         watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
         watch.mark(Mark::Acknowledged(done + 1));
+        if op.is_durable() {
+            watch.mark(Mark::Flushed(done + 1));
+        }
         if rng.u32(..6) == 0 {
-            history::upkeep(rng).1(&store).unwrap();
+            upkeep::upkeep(rng).1(&store).unwrap();
             watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
             // A seal with nothing to seal makes nothing durable.
             store.flush().unwrap();
@@ -58,7 +69,7 @@ fn record(root: &Path, seed: u64, durability: Durability, rng: &mut fastrand::Rn
         }
     }
     drop(store);
-    watch.recorded()
+    (watch.recorded(), run.key)
 }
 
 #[derive(Clone)]
@@ -155,6 +166,11 @@ impl Disk {
                     file.durable = mapped;
                     file.mapped.clear();
                 }
+            }
+            Event::SyncMap { file, bytes } => {
+                let file = self.files.get_mut(file).unwrap();
+                file.durable.clone_from(bytes);
+                file.mapped.clear();
             }
             Event::SyncFolder { path } => {
                 let folder = self.folders.entry(path.clone()).or_default();
@@ -265,12 +281,20 @@ struct Found {
     shorter: u64,
     /// Disks on which the operation under way had happened.
     in_flight: u64,
+    /// Disks with a halted store.
+    halted: u64,
     /// Disks whose control file was ahead of the database, which verify said.
     noticed: u64,
 }
 
 /// Opens a disk and looks whether all is as promised.
-fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u64, u64), found: &mut Found) {
+fn check(
+    path: &Path,
+    (seed, key): (u64, &SecretKey),
+    twin: &mut Twin,
+    (least, acked, most): (u64, u64, u64),
+    found: &mut Found,
+) {
     let store = Store::open(path, Options::existing().threads(1));
     let store = match store {
         // The power went before there was anything.
@@ -291,7 +315,15 @@ fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u6
     // The control file may know of an operation that is not acknowledged yet.
     assert!(faults.iter().all(|fault| lost(fault) && at < most), "after {at} of {acked}: {faults:?}");
     found.noticed += u64::from(!faults.is_empty());
-    // Writing goes on.
+    // Writing goes on, in a halt once the authority says so.
+    if store.halted().unwrap().is_some() {
+        found.halted += 1;
+        let refused = store.remember(Memory::new("late", vec![2.0; DIM])).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Halted, "{refused}");
+        assert!(store.resume("anybody", None).is_err());
+        assert!(store.resume("the power is back", Some(key)).unwrap());
+    }
+    let words = observe(&store, seed).unwrap();
     let id = store.remember(Memory::new("late", vec![2.0; DIM])).unwrap();
     let recall = store.recall(&Query::new(vec![2.0; DIM]).k(100)).unwrap();
     assert!(recall.hits.iter().any(|hit| hit.id == id && hit.similarity > 0.9999), "{recall:?}");
@@ -301,7 +333,7 @@ fn check(path: &Path, twin: &mut Twin, seed: u64, (least, acked, most): (u64, u6
         assert_eq!(observe(&store, seed).unwrap(), words, "sealed");
         let still = store.verify().unwrap().faults;
         assert!(still.iter().all(lost), "{still:?}");
-        history::check_copies(&store).unwrap();
+        upkeep::check_copies(&store).unwrap();
     }
 }
 
@@ -311,10 +343,10 @@ fn cut_power(durability: Durability, images: u64, seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (begun, mut found, mut traces) = (Instant::now(), Found::default(), 0);
     while found.images < images {
-        let history = rng.u64(..1 << 32);
+        let history = rng.u64(..1 << 32) | ALONE;
         let root = base.path().join(format!("trace{traces}"));
         std::fs::create_dir(&root).unwrap();
-        let events = record(&root, history, durability, &mut rng);
+        let (events, key) = record(&root, history, durability, &mut rng);
         std::fs::remove_dir_all(&root).unwrap();
         traces += 1;
         let mut twin = Twin::new(history).unwrap();
@@ -337,7 +369,7 @@ fn cut_power(durability: Durability, images: u64, seed: u64) {
             disk.write(&root, &image, &mut rng);
             let least = if durability == Durability::Full { acked } else { flushed };
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                check(&image.join("store"), &mut twin, history, (least, acked, issued), &mut found);
+                check(&image.join("store"), (history, &key), &mut twin, (least, acked, issued), &mut found);
             }));
             if let Err(panic) = result {
                 println!(

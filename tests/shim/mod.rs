@@ -4,7 +4,7 @@
 //!
 //! A program that has these functions uses them in place of those of the C library (the linker takes
 //! the first definition it meets); each ends in the system call that it stands for. What is stored through
-//! memory maps is not seen.
+//! memory maps is not seen before it is synced.
 #![allow(clippy::missing_safety_doc, dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unused_self, reason = "who has the watch may change what is static")]
 
@@ -46,6 +46,11 @@ pub enum Event {
     },
     Sync {
         file: u32,
+    },
+    /// What is stored through a map was made durable.
+    SyncMap {
+        file: u32,
+        bytes: Vec<u8>,
     },
     SyncFolder {
         path: PathBuf,
@@ -91,6 +96,8 @@ struct Trace {
     names: HashMap<PathBuf, u32>,
     folders: HashSet<PathBuf>,
     handles: HashMap<c_int, Handle>,
+    /// Which file lies at which address.
+    maps: HashMap<usize, u32>,
     files: u32,
 }
 
@@ -127,6 +134,7 @@ impl Watch {
             names: HashMap::new(),
             folders: HashSet::from([root.to_owned()]),
             handles: HashMap::new(),
+            maps: HashMap::new(),
             files: 0,
         });
     }
@@ -476,7 +484,7 @@ pub unsafe extern "C" fn mmap64(
         return libc::MAP_FAILED;
     }
     // SAFETY: the system call.
-    unsafe {
+    let map = unsafe {
         libc::syscall(
             libc::SYS_mmap,
             address,
@@ -486,5 +494,29 @@ pub unsafe extern "C" fn mmap64(
             c_long::from(fd),
             at,
         ) as *mut c_void
+    };
+    if fd >= 0
+        && is_watched(fd)
+        && map != libc::MAP_FAILED
+        && let Some(trace) = &mut *trace()
+        && let Some(Handle::File(file)) = trace.handles.get(&fd)
+    {
+        trace.maps.insert(map.addr(), *file);
     }
+    map
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn msync(address: *mut c_void, length: size_t, flags: c_int) -> c_int {
+    // SAFETY: the system call.
+    let result = unsafe { libc::syscall(libc::SYS_msync, address, length, c_long::from(flags)) as c_int };
+    if result == 0
+        && let Some(trace) = &mut *trace()
+        && let Some(file) = trace.maps.get(&address.addr())
+    {
+        // SAFETY: it is mapped, or the call would have failed.
+        let bytes = unsafe { std::slice::from_raw_parts(address.cast::<u8>(), length) }.to_vec();
+        trace.events.push(Event::SyncMap { file: *file, bytes });
+    }
+    result
 }

@@ -2,20 +2,28 @@
 //! store looks like after each. An attack runs a history on the store it attacks, and afterwards finds
 //! out after which operation the store stands by comparing it with a twin that nothing attacked.
 //!
-//! A history works in one namespace and does not look at others, so several may be run on one store.
+//! A history works in one namespace and does not look at others, so several may be run on one store. Only one that has
+//! the store to itself ([`ALONE`]) halts it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wisen::{
-    Memory, MemoryId, Options, Outcome, Query, Report, Result, StandingState, Store, Update, Window,
+    HaltLevel, Memory, MemoryId, Options, Outcome, Query, Report, Result, SecretKey, StandingState, Store,
+    Update, Window, parse_rules,
 };
 
 /// Numbers per vector of every store under attack.
 pub const DIM: usize = 8;
 /// A history keeps about so many memories.
 const FEW: usize = 60;
+/// And so many directives at most.
+const RULES: usize = 4;
+/// A seed with this bit: the history has the store to itself.
+pub const ALONE: u64 = 1 << 50;
+/// For how long a fact holds.
+const DAY: Duration = Duration::from_hours(24);
 
 /// One operation: one transaction. Memories are named by number.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,60 +48,25 @@ pub enum Op {
     Retire(u64),
     /// Puts a quarantined or retired memory on probation.
     Release(u64),
+    /// Puts a directive in force about the text of a memory.
+    Rule(u64),
+    /// Lifts it, for as long as the test takes.
+    Lift(u64),
+    /// Takes it out of force.
+    Unrule(u64),
+    /// Records a fact.
+    Fact(u64),
+    /// Halts all writing.
+    Halt,
+    /// Ends the halt.
+    Resume,
 }
 
-/// The name of something to do with a store, and how.
-pub type Upkeep = (&'static str, fn(&Store) -> Result<()>);
-
-/// What may be done to a store at any time without changing what it holds. A line more here is one more
-/// kind of upkeep under every attack.
-pub const UPKEEP: &[Upkeep] = &[
-    ("seal", Store::seal),
-    ("checkpoint", Store::flush),
-    ("compact", |store| store.compact().map(drop)),
-    ("backup", |store| store.backup(beside(store.path(), "backup"), true).map(drop)),
-    ("export", |store| store.export(beside(store.path(), "export"), true).map(drop)),
-];
-/// What makes a store of a copy.
-type Revive = fn(&Path, &Path) -> Result<()>;
-
-/// The first so many are as frequent as they are in use: three times in four.
-const FREQUENT: usize = 2;
-
-/// Some upkeep.
-pub fn upkeep(rng: &mut fastrand::Rng) -> Upkeep {
-    UPKEEP[if rng.u32(..4) > 0 { rng.usize(..FREQUENT) } else { rng.usize(FREQUENT..UPKEEP.len()) }]
-}
-
-/// A file beside a store, of this kind.
-pub fn beside(store: &Path, kind: &str) -> PathBuf {
-    store.with_extension(kind)
-}
-
-/// Fails unless the backup and the export beside a store, if there are any, are whole, and no half one lies there, once
-/// both were written again.
-pub fn check_copies(store: &Store) -> Result<()> {
-    let copies: [(&str, Revive); 2] =
-        [("backup", |file, to| Store::restore(file, to)), ("export", |file, to| Store::import(file, to))];
-    for (kind, revive) in copies {
-        let (file, revived) = (beside(store.path(), kind), beside(store.path(), "revived"));
-        if file.exists() {
-            revive(&file, &revived)?;
-            let _ = std::fs::remove_dir_all(&revived);
-        }
+impl Op {
+    /// Whether it is durable once it is acknowledged, whatever the store's durability is.
+    pub fn is_durable(&self) -> bool {
+        matches!(self, Op::Rule(_) | Op::Lift(_) | Op::Unrule(_) | Op::Halt | Op::Resume)
     }
-    let folder = store.path().parent().unwrap();
-    for (kind, write) in &UPKEEP[FREQUENT + 1..] {
-        write(store)?;
-        assert!(beside(store.path(), kind).exists());
-    }
-    let halves: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with('.'))
-        .collect();
-    assert!(halves.is_empty(), "left beside the store: {halves:?}");
-    Ok(())
 }
 
 /// A history: what is done in which order follows from its seed alone.
@@ -105,17 +78,28 @@ pub struct History {
     /// How each memory that can be a hit stands; the flag: whether it is pinned.
     active: BTreeMap<u64, bool>,
     barred: Vec<u64>,
+    /// Directives in force, by the memory each is about; the flag: whether it is lifted.
+    rules: BTreeMap<u64, bool>,
+    halted: bool,
 }
 
 impl History {
     /// The history of this seed, before its first operation.
     pub fn new(seed: u64) -> Self {
-        Self { seed, done: 0, next: 0, active: BTreeMap::new(), barred: Vec::new() }
+        Self {
+            seed,
+            done: 0,
+            next: 0,
+            active: BTreeMap::new(),
+            barred: Vec::new(),
+            rules: BTreeMap::new(),
+            halted: false,
+        }
     }
 
     /// The namespace it works in.
     pub fn namespace(&self) -> String {
-        format!("h{}", self.seed)
+        format!("h{:x}", self.seed)
     }
 
     /// How many operations are done.
@@ -139,6 +123,10 @@ impl History {
         let any: Vec<u64> = self.active.keys().copied().collect();
         let free: Vec<u64> = self.active.iter().filter(|(_, pinned)| !**pinned).map(|(n, _)| *n).collect();
         let new = self.next;
+        if self.halted {
+            self.halted = false;
+            return Op::Resume;
+        }
         if any.len() < 8 {
             return self.add(Op::Batch(new, 4), new..new + 4);
         }
@@ -148,7 +136,7 @@ impl History {
             return Op::Forget(gone);
         }
         let one = any[rng.usize(..any.len())];
-        match rng.u32(..100) {
+        match rng.u32(..116) {
             0..26 => self.add(Op::Remember(new), new..new + 1),
             26..32 => self.add(Op::Batch(new, 5), new..new + 5),
             32..40 => Op::Update(one),
@@ -171,9 +159,35 @@ impl History {
                 let at = rng.usize(..self.barred.len());
                 Op::Release(self.barred.swap_remove(at))
             }
-            _ => {
+            97..102 => {
                 self.active.insert(one, true);
                 Op::Pin(one)
+            }
+            102..105 => Op::Fact(new),
+            105..110 if self.seed & ALONE != 0 => {
+                self.halted = true;
+                Op::Halt
+            }
+            _ => self.govern(one, &mut rng),
+        }
+    }
+
+    /// Something about the directive on this memory, or, where there are enough, on another.
+    fn govern(&mut self, one: u64, rng: &mut fastrand::Rng) -> Op {
+        let ruled = self.rules.keys().copied().nth(rng.usize(..RULES));
+        match ruled {
+            Some(n) if rng.bool() || self.rules[&n] => {
+                self.rules.remove(&n);
+                Op::Unrule(n)
+            }
+            Some(n) => {
+                self.rules.insert(n, true);
+                Op::Lift(n)
+            }
+            None if self.rules.contains_key(&one) => Op::Fact(one),
+            None => {
+                self.rules.insert(one, false);
+                Op::Rule(one)
             }
         }
     }
@@ -200,6 +214,20 @@ impl History {
             .key(n.to_string())
     }
 
+    /// The id of the directive about a memory.
+    fn rule(&self, n: u64) -> String {
+        format!("{}-{n}", self.namespace())
+    }
+
+    /// The directive about a memory, as text: every other one bars it, the others have it rank lower.
+    fn directive(&self, n: u64) -> String {
+        let verb = if n.is_multiple_of(2) { "NEVER" } else { "AVOID" };
+        let (id, namespace) = (self.rule(n), self.namespace());
+        format!(
+            r#"{verb} "{id}" because "attack" in namespace "{namespace}" when text matches /^memory {n} /"#
+        )
+    }
+
     /// Questions to the store, whose answers belong to what it holds.
     fn queries(&self) -> impl Iterator<Item = Query> {
         let vectors = crate::vectors(self.seed ^ 0xabcd, 3, DIM).into_iter();
@@ -214,12 +242,22 @@ pub struct Run {
     /// The history, after the operations done.
     pub history: History,
     ids: HashMap<u64, MemoryId>,
+    /// The key of the store's authority.
+    pub key: SecretKey,
 }
 
 impl Run {
-    /// Goes on with a history on a store that stands after `done` of its operations.
-    pub fn resume(store: &Store, seed: u64, done: u64) -> Result<Self> {
-        let mut run = Run { history: History::after(seed, done), ids: HashMap::new() };
+    /// Begins a history on a new store, which gets an authority.
+    pub fn begin(store: &Store, seed: u64) -> Result<Self> {
+        let key = store.create_authority("owner")?.secret.to_text();
+        Self::resume(store, seed, 0, &key)
+    }
+
+    /// Goes on with a history on a store that stands after `done` of its operations. `key`: that of the store's
+    /// authority, as text.
+    pub fn resume(store: &Store, seed: u64, done: u64, key: &str) -> Result<Self> {
+        let key = SecretKey::parse(key)?;
+        let mut run = Run { history: History::after(seed, done), ids: HashMap::new(), key };
         run.look(store)?;
         Ok(run)
     }
@@ -269,6 +307,12 @@ impl Run {
             Op::Pin(n) => store.pin(id(n))?,
             Op::Retire(n) => store.retire(id(n), "attack")?,
             Op::Release(n) => store.release(id(n), "attack")?,
+            Op::Rule(n) => drop(store.add_directives(&self.key, &parse_rules(&history.directive(*n))?)?),
+            Op::Lift(n) => store.override_directive(&self.key, &history.rule(*n), "attack", i64::MAX)?,
+            Op::Unrule(n) => store.remove_directive(&self.key, &history.rule(*n), "attack")?,
+            Op::Fact(n) => store.record_fact(&history.rule(n % 3), &(*n).into(), DAY)?,
+            Op::Halt => drop(store.halt("attack", HaltLevel::NoWrites)?),
+            Op::Resume => drop(store.resume("attack", Some(&self.key))?),
         }
         Ok(())
     }
@@ -295,7 +339,8 @@ pub fn stored(words: &str) -> &str {
     words.split_once(ANSWERS).map_or(words, |(stored, _)| stored)
 }
 
-/// What a store holds of a history, in words: records, standings, audit, and answers to the last bit.
+/// What a store holds of a history, in words: records, standings, directives, facts, the halt, audit, and answers to the
+/// last bit.
 /// Equal words, equal state. What is fitted in transactions of its own (calibration) is left out.
 pub fn observe(store: &Store, seed: u64) -> Result<String> {
     let history = History::new(seed);
@@ -314,8 +359,21 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
         let successor = record.superseded_by.map(key);
         let _ = writeln!(words, "{} {:?} {:?} {bits:x?}", key(record.id), record.content, successor);
     }
+    // Who halted it and why is in the control file only once the row is written.
+    if let Some(halt) = store.halted()? {
+        let _ = writeln!(words, "halted {}", halt.level.as_str());
+    }
     if records.is_empty() {
         return Ok(words);
+    }
+    let mut directives = store.directives(Some(&namespace))?;
+    directives.sort_by(|a, b| a.directive.id.cmp(&b.directive.id));
+    for record in directives {
+        let _ = writeln!(words, "{} {}", record.directive, record.lifted_until.is_some());
+    }
+    let own = format!("{namespace}-");
+    for fact in store.facts()?.into_iter().filter(|fact| fact.name.starts_with(&own)) {
+        let _ = writeln!(words, "{} {}", fact.name, fact.value);
     }
     // Every report of a history is one attempt.
     let attempts = store.figures(Some(&namespace), Window::new(0, i64::MAX))?.attempts;
@@ -333,6 +391,10 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
         if entry.namespace.as_ref() == Some(&namespace) {
             // A forgotten memory has no key any more.
             let _ = writeln!(words, "{} {} {}", entry.actor, entry.op, entry.memory.map_or("", key));
+        }
+        let name = entry.detail["directive"].as_str().or(entry.detail["name"].as_str());
+        if let Some(name) = name.filter(|name| name.starts_with(&own)) {
+            let _ = writeln!(words, "{} {} {name}", entry.actor, entry.op);
         }
     }
     words.push_str(ANSWERS);
@@ -361,7 +423,7 @@ impl Twin {
     /// A twin before the first operation.
     pub fn new(seed: u64) -> Result<Self> {
         let store = Store::open(":memory:", Options::new(DIM))?;
-        let run = Run::resume(&store, seed, 0)?;
+        let run = Run::begin(&store, seed)?;
         Ok(Self { store, run, seen: vec![String::new()] })
     }
 

@@ -8,6 +8,7 @@
 pub mod child;
 pub mod history;
 pub mod stalls;
+pub mod upkeep;
 
 use std::path::PathBuf;
 

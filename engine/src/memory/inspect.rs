@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rusqlite::Connection;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, utc};
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::outcome::Calibration;
@@ -30,6 +30,8 @@ use super::{halt, seal};
 
 /// Dangling references that are named one by one.
 const MOST_REFERENCES: usize = 100;
+/// By how much the latest time that rules were judged at may lie ahead of the clock: clocks are set, and differ by less.
+const AHEAD: Timestamp = 60 * 1_000_000;
 
 /// A record that was not forgotten.
 pub(crate) fn get(core: &Core, id: MemoryId) -> Result<Option<Record>> {
@@ -279,6 +281,14 @@ fn verify_files(core: &Core, found: &mut Verification) -> Result<()> {
     if core.db.control_damaged_at()?.is_some() {
         let fault = "the control file was damaged and has been set right".to_owned();
         found.note(fault, "way out: none needed");
+    }
+    let latest = core.db.latest_time();
+    if !(0..=core.now().saturating_add(AHEAD)).contains(&latest) && !crate::sabotage::on("times_unread") {
+        let fault = format!(
+            "the control file says that rules were judged at {}, by which facts and overrides may have ended",
+            utc(latest)
+        );
+        found.note(fault, "way out: `repair_rules`, once the clock is right");
     }
     for (name, fault) in core.view.condemned() {
         found.note(format!("segment {name} was set aside: {fault}"), SEAL);
