@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use shim::{Event, Mark, Watch};
-use wisen::{Durability, ErrorCode, Memory, Options, Outcome, Query, Report, SecretKey, Store};
+use wisen::{Durability, ErrorCode, HaltLevel, Memory, Options, Outcome, Query, Report, SecretKey, Store};
 use wisen_tests::history::{self, ALONE, DIM, Run, Twin, difference, observe};
 use wisen_tests::upkeep;
 
@@ -26,6 +26,11 @@ const OPERATIONS: u64 = 50;
 const EACH: usize = 125;
 /// What a disk writes at once.
 const SECTOR: usize = 512;
+
+/// The control file may have reached the disk as it is now: its map is written at any time.
+fn may_reach_the_disk(watch: &Watch, control: &Path) {
+    watch.mark(Mark::Mapped(control.to_owned(), std::fs::read(control).unwrap()));
+}
 
 /// Runs a history below `root` and records what becomes of the files. Returns the key of the store's authority too.
 fn record(
@@ -45,15 +50,14 @@ fn record(
         watch.mark(Mark::Issued(done + 1));
         let op = run.history.step();
         run.perform(&store, &op).unwrap();
-        // The map may reach the disk at any time from now on.
-        watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
+        may_reach_the_disk(&watch, &control);
         watch.mark(Mark::Acknowledged(done + 1));
         if op.is_durable() {
             watch.mark(Mark::Flushed(done + 1));
         }
         if rng.u32(..6) == 0 {
             upkeep::upkeep(rng).1(&store).unwrap();
-            watch.mark(Mark::Mapped(control.clone(), std::fs::read(&control).unwrap()));
+            may_reach_the_disk(&watch, &control);
             // A seal with nothing to seal makes nothing durable.
             store.flush().unwrap();
             watch.mark(Mark::Flushed(done + 1));
@@ -418,4 +422,42 @@ fn a_power_loss_takes_nothing_acknowledged_under_full() {
 #[test]
 fn a_power_loss_takes_a_suffix_under_normal() {
     cut_power(Durability::Normal, history::size(IMAGES) / 2, history::seed("power, normal"));
+}
+
+/// A halt, and the end of one, outlive any power loss once they are acknowledged, although the word that every process
+/// looks at lies in a map.
+#[test]
+fn halts_and_resumptions_outlive_power_losses() {
+    let base = wisen_tests::Place::in_memory();
+    let mut rng = fastrand::Rng::with_seed(history::seed("power, halts"));
+    let root = base.at("trace");
+    std::fs::create_dir(&root).unwrap();
+    let watch = Watch::new(&root);
+    watch.record(&root);
+    let (path, control) = (root.join("store"), root.join("store").join("control"));
+    let store = Store::open(&path, Options::new(DIM).threads(1)).unwrap();
+    let key = store.create_authority("owner").unwrap().secret;
+    may_reach_the_disk(&watch, &control);
+    for _ in 0..2 {
+        store.halt("attack", HaltLevel::NoWrites).unwrap();
+        may_reach_the_disk(&watch, &control);
+        watch.mark(Mark::Flushed(1));
+        assert!(store.resume("attack", Some(&key)).unwrap());
+        may_reach_the_disk(&watch, &control);
+        watch.mark(Mark::Flushed(0));
+    }
+    drop(store);
+    let mut disk = Disk::default();
+    for event in &watch.recorded() {
+        disk.apply(event);
+        let Event::Mark(Mark::Flushed(halts)) = event else { continue };
+        for _ in 0..32 {
+            let image = base.at("image");
+            disk.write(&root, &image, &mut rng);
+            let store = Store::open(image.join("store"), Options::existing()).unwrap();
+            assert_eq!(store.halted().unwrap().is_some(), *halts == 1);
+            drop(store);
+            std::fs::remove_dir_all(&image).unwrap();
+        }
+    }
 }
