@@ -13,6 +13,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::kernel::{Kernel, Task, dispatch};
+
 /// Largest dimension: 65,536 products of a u8 and an i8 fit an i32.
 pub(crate) const MAX_DIM: usize = 65_536;
 
@@ -132,6 +134,27 @@ pub(crate) fn encode(kind: CodeKind, v: &[f32], out: &mut [u8]) -> CodeMeta {
 /// `Scorer::likely_error` takes not to happen: points of tight clusters far from the mean then missed
 /// themselves.
 pub(super) fn quantise(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
+    dispatch(Quantise { v, out, shift })
+}
+
+/// The same sums in the same 16 lanes for whichever kernel, and so the same bits.
+struct Quantise<'a> {
+    v: &'a [f32],
+    out: &'a mut [u8],
+    shift: u8,
+}
+
+impl Task for Quantise<'_> {
+    type Out = (f32, f32);
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, _kernel: K) -> (f32, f32) {
+        quantise_inline(self.v, self.out, self.shift)
+    }
+}
+
+#[inline(always)]
+fn quantise_inline(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
     // Adding and taking away 1.5 * 2^23 rounds to an integer, ties to even, without a call.
     const ROUND: f32 = 12_582_912.0;
     let mut lanes = [0f32; 16];
@@ -173,6 +196,7 @@ pub(super) fn quantise(v: &[f32], out: &mut [u8], shift: u8) -> (f32, f32) {
 }
 
 /// Squared length, summed in 16 lanes (fast, and the same bits everywhere).
+#[inline(always)]
 pub(crate) fn sum_of_squares(v: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
     let chunks = v.chunks_exact(16);

@@ -1,5 +1,7 @@
 //! The query's side of an approximate similarity, prepared once per search.
 
+use std::sync::OnceLock;
+
 use super::code::{CodeKind, CodeMeta, MIDDLE, half_len, quantise, sum_of_squares};
 use super::kernel::Kernel;
 use super::metric::Metric;
@@ -9,7 +11,8 @@ use super::metric::Metric;
 pub(crate) struct Probe {
     metric: Metric,
     vector: Box<[f32]>,
-    plain: QueryCode,
+    /// Made when a space is met whose codes are not centred: most are.
+    plain: OnceLock<QueryCode>,
 }
 
 /// The code of a query: u8 (i8 + 128) in I8 spaces, f32 bytes in F32 ones, padded to 64 bytes with 0.
@@ -51,9 +54,7 @@ pub(crate) struct CentreScratch {
 impl Probe {
     /// `prepared` comes from [`Metric::prepare`] and has the dimension of the store.
     pub(crate) fn new(metric: Metric, prepared: &[f32]) -> Probe {
-        let mut plain = QueryCode::default();
-        plain.fill(CodeKind::for_dim(prepared.len()), prepared);
-        Probe { metric, vector: prepared.into(), plain }
+        Probe { metric, vector: prepared.into(), plain: OnceLock::new() }
     }
 
     /// The metric the probe was prepared for.
@@ -82,19 +83,25 @@ impl Probe {
         let kind = CodeKind::for_dim(self.vector.len());
         let mut mean_norm = 0.0;
         let mut base = 0.0;
-        let mut code = &self.plain;
         if !mean.is_empty() {
             mean_norm = sum_of_squares(mean).sqrt();
             if self.metric == Metric::Dot {
                 // q.x = q.(x - mean) + q.mean
                 base = Metric::Dot.similarity(&self.vector, mean);
-            } else {
-                room.vector.clear();
-                room.vector.extend(self.vector.iter().zip(mean).map(|(q, m)| q - m));
-                room.code.fill(kind, &room.vector);
-                code = &room.code;
             }
         }
+        let code = if mean.is_empty() || self.metric == Metric::Dot {
+            self.plain.get_or_init(|| {
+                let mut plain = QueryCode::default();
+                plain.fill(kind, &self.vector);
+                plain
+            })
+        } else {
+            room.vector.clear();
+            room.vector.extend(self.vector.iter().zip(mean).map(|(q, m)| q - m));
+            room.code.fill(kind, &room.vector);
+            &room.code
+        };
         let l2 = self.metric == Metric::L2;
         let mut share = 0.0;
         if l2 {
