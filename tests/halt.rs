@@ -436,3 +436,38 @@ fn child() {
         store.close().unwrap();
     }
 }
+
+/// Opening beside halts and resumptions neither brings an ended halt back nor spoils a resumption.
+#[test]
+fn opening_beside_a_resumption_halts_nothing() {
+    let place = Place::new();
+    let store = place.open(Options::new(DIM));
+    let key = store.create_authority("owner").unwrap().secret;
+    let (done, opened) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    drop(place.open(Options::existing()));
+                    opened.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for round in 0..100 {
+                store.halt("a drill", HaltLevel::NoWrites).unwrap();
+                assert!(store.resume("over", Some(&key)).unwrap(), "round {round}");
+                // Whoever was opening meanwhile has opened.
+                let seen = opened.load(Ordering::Relaxed);
+                while opened.load(Ordering::Relaxed) < seen + 3 {
+                    std::thread::yield_now();
+                }
+                assert_eq!(store.halted().unwrap(), None, "round {round}");
+            }
+        }));
+        done.store(true, Ordering::Relaxed);
+        again.unwrap();
+    });
+    let halts = store.audit_entries(0, usize::MAX).unwrap().into_iter().filter(|entry| entry.op == "halt");
+    assert_eq!(halts.count(), 100);
+}

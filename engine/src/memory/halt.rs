@@ -16,6 +16,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ const BITS: u64 = 0xff;
 const HALTS: u64 = 0xff << 8;
 const EDITS: u64 = 0xffff << 16;
 const SINCE: u32 = 32;
+/// How often, and how far apart, word and row are looked at again when they differ while a store is opened.
+const PATIENCE: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(5);
 /// Longest reason, in bytes.
 const MOST_REASON: usize = 4096;
 
@@ -196,17 +200,23 @@ impl Core {
         let _ = self.db.halt_word().fetch_update(AcqRel, Acquire, edited);
     }
 
-    /// Puts a halt into the word. Returns the word.
-    fn set_word(&self, level: HaltLevel, now: Timestamp) -> u64 {
-        let word = self.db.halt_word();
-        let set = |old: u64| {
-            let since = if old & BITS == 0 { (now / 1_000_000).cast_unsigned() } else { old >> SINCE };
-            let halts = old.wrapping_add(1 << 8) & HALTS;
-            Some((old & (BITS | EDITS)) | level as u64 | halts | (since << SINCE))
-        };
+    /// Puts a halt into the word.
+    fn set_word(&self, level: HaltLevel, now: Timestamp) {
         // The closure never refuses.
-        word.fetch_update(AcqRel, Acquire, set).unwrap_or_default()
+        let _ = self.db.halt_word().fetch_update(AcqRel, Acquire, |old| Some(with_halt(old, level, now)));
     }
+
+    /// The same if the word is still this one; returns whether it was.
+    fn set_word_from(&self, word: u64, level: HaltLevel, now: Timestamp) -> bool {
+        self.db.halt_word().compare_exchange(word, with_halt(word, level, now), AcqRel, Acquire).is_ok()
+    }
+}
+
+/// A word with one more halt in it.
+fn with_halt(word: u64, level: HaltLevel, now: Timestamp) -> u64 {
+    let since = if word & BITS == 0 { (now / 1_000_000).cast_unsigned() } else { word >> SINCE };
+    let halts = word.wrapping_add(1 << 8) & HALTS;
+    (word & (BITS | EDITS)) | level as u64 | halts | (since << SINCE)
 }
 
 /// The halt in force, with what the database knows of it.
@@ -279,8 +289,56 @@ pub(crate) fn halt(core: &Core, actor: Actor<'_>, reason: &str, level: HaltLevel
 /// Brings word and row together when a store is opened: either one halts. So does a row that cannot be read,
 /// one that no authority has signed, and one that the audit contradicts.
 pub(crate) fn settle(core: &Core) -> Result<()> {
-    let (now, trust) = (core.now(), core.trust());
-    let found = core.db.snapshot(|conn| {
+    // What this call itself has put into the word.
+    let mut own = 0;
+    let mut patience = PATIENCE;
+    loop {
+        // Loaded before the row is read: where somebody halts or resumes in between, what was read is out of date.
+        let word = core.halt_word();
+        let (row, forged) = match read(core) {
+            Ok(found) => found,
+            // Whether it is halted cannot be known any more.
+            Err(Error::Corrupt { .. }) if core.set_word_from(word, HaltLevel::DenyAll, core.now()) => {
+                return Ok(());
+            }
+            Err(Error::Corrupt { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let halted = HaltLevel::of(word & BITS);
+        let level = if forged { Some(HaltLevel::DenyAll) } else { HaltLevel::of(row.level.cast_unsigned()) };
+        if let Some(level) = level
+            && !crate::sabotage::on("rows_do_not_halt")
+            && halted.is_none_or(|halted| halted as u64 | level as u64 != halted as u64)
+        {
+            let since = if row.since == 0 { core.now() } else { row.since };
+            if core.set_word_from(word, level, since) {
+                own |= level as u64;
+            }
+            continue;
+        }
+        let Some(level) = HaltLevel::of(word & BITS & !own & !row.level.cast_unsigned()) else {
+            return Ok(());
+        };
+        if core.db.is_read_only() {
+            return Ok(());
+        }
+        if patience == 0 || crate::sabotage::on("settle_blindly") {
+            // The disk was full then, or the row was taken away. If it cannot be written now either, the word
+            // holds on.
+            let reason = "the control file said so when the store was opened";
+            let _ = halt(core, Actor::Engine, reason, level);
+            return Ok(());
+        }
+        // Whoever halts has set the word and will write the row; whoever resumes has written it and will clear the word.
+        patience -= 1;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The guard row, and whether it is not to be believed.
+fn read(core: &Core) -> Result<(GuardRow, bool)> {
+    let trust = core.trust();
+    core.db.snapshot(|conn| {
         let row = guard::load(conn)?;
         let doubt = match heads::load(conn, &trust) {
             Ok((_, head)) => doubts(conn, head.as_ref(), &row)?.is_some(),
@@ -296,34 +354,7 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
             Err(error) => return Err(error),
         };
         Ok((row, doubt))
-    });
-    let (row, forged) = match found {
-        Ok(found) => found,
-        Err(Error::Corrupt { .. }) => {
-            // Whether it is halted cannot be known any more.
-            core.set_word(HaltLevel::DenyAll, now);
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    };
-    let word = HaltLevel::of(core.db.halt_word().load(Acquire) & BITS);
-    let level = if forged { Some(HaltLevel::DenyAll) } else { HaltLevel::of(row.level.cast_unsigned()) };
-    if let Some(level) = level
-        && !crate::sabotage::on("rows_do_not_halt")
-        && word.is_none_or(|word| word as u64 | level as u64 != word as u64)
-    {
-        core.set_word(level, if row.since == 0 { now } else { row.since });
-    }
-    if let Some(level) = word
-        && !core.db.is_read_only()
-        && row.level & level as i64 != level as i64
-    {
-        // The disk was full then, or the row was taken away. If it cannot be written now either, the word
-        // holds on.
-        let reason = "the control file said so when the store was opened";
-        let _ = halt(core, Actor::Engine, reason, level);
-    }
-    Ok(())
+    })
 }
 
 /// Why a guard row is not to be believed, if so, under a head that is: its settings are not those that were
