@@ -2,8 +2,9 @@
 # The long versions of the attacks, one after another for so many minutes:
 #   sh tests/long.sh MINUTES [ATTACK...]
 # The attacks are kill, power, faults, corruption, sweep and crowd: all of them in turn, or those named. What is attacked
-# is what was built at the start, however the files change meanwhile. Where it stopped is kept in target/long/, so that the next run goes on from there. What each attack found is
-# appended to tests/record/long.md: seeds, counts, and whatever was wrong.
+# is what was built at the start, however the files change meanwhile. Where it stopped is kept in target/long/, so that
+# the next run goes on from there. What each attack found is appended to tests/record/long.md: seeds, counts, and whatever
+# was wrong. At the end the sums of all runs recorded are printed; with 0 minutes, nothing else is done.
 set -eu
 cd "$(dirname "$0")/.."
 minutes=${1:?"minutes, as in: sh tests/long.sh 120"}
@@ -33,6 +34,26 @@ corruption 20000
 sweep 5000
 crowd 60
 '
+
+totals() {
+    awk '
+        / kills after / { kills += number(" kills after")
+                          sub(/.*by phase [{]/, ""); sub(/[}].*/, ""); gsub(/[":]/, ""); n = split($0, parts, ", ")
+                          for (i = 1; i <= n; i++) { split(parts[i], pair, " "); phases[pair[1]] += pair[2] } }
+        /power, durability/ { disks += number(" disks of") }
+        /[a-z]: [0-9]+ of [0-9]+ cases, / { cases += number(" of [0-9]+ cases") }
+        /sweep, whole: / { cases += number(" cases that stand") }
+        / failures, 0 lost/ { failures += number(" failures, 0 lost") }
+        function number(after,   words) { words = $0; sub(after ".*", "", words); sub(/.*[^0-9]/, "", words); return words + 0 }
+        END { printf "so far: %d kills (", kills
+              for (phase in phases) printf "%s%s %d", comma++ ? ", " : "", phase, phases[phase]
+              printf "), %d power losses, %d failing calls, %d damages\n", disks, failures, cases }
+    ' "$record"
+}
+if [ "$minutes" = 0 ]; then
+    totals
+    exit 0
+fi
 
 if [ $# -gt 0 ]; then
     attacks=$(for name in "$@"; do printf '%s' "$attacks" | grep "^$name " || exit 1; done) || {
@@ -104,3 +125,4 @@ while [ "$(date +%s)" -lt "$end" ]; do
     next=$((next + 1))
     echo "$next" >"$state/next"
 done
+totals
