@@ -81,7 +81,7 @@ pub fn lines(export: &str, conn: &Connection, tables: &[&str]) -> String {
 /// The rows of a table as lines.
 fn rows(conn: &Connection, table: &str) -> Vec<Value> {
     // These two are of one directory.
-    let which = if table == "meta" { "WHERE key NOT IN ('lineage', 'flushed_seq')" } else { "" };
+    let which = if table == "meta" { "WHERE key NOT IN ('lineage', 'durable_commits')" } else { "" };
     let mut statement = conn.prepare(&format!("SELECT * FROM {table} {which}")).unwrap();
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).unwrap();

@@ -392,6 +392,10 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
             // A forgotten memory has no key any more.
             let _ = writeln!(words, "{} {} {}", entry.actor, entry.op, entry.memory.map_or("", key));
         }
+        // That of a halt may be missing: it holds without it.
+        if seed & ALONE != 0 && entry.op == "resume" {
+            words.push_str("resumed\n");
+        }
         let name = entry.detail["directive"].as_str().or(entry.detail["name"].as_str());
         if let Some(name) = name.filter(|name| name.starts_with(&own)) {
             let _ = writeln!(words, "{} {} {name}", entry.actor, entry.op);

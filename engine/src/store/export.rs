@@ -32,7 +32,7 @@ use super::{bound, memories, reports, schema};
 /// Version of the format.
 const FORMAT: u64 = 1;
 /// Keys of `meta` that mean something in one directory only.
-const LOCAL: [&str; 2] = ["lineage", "flushed_seq"];
+const LOCAL: [&str; 2] = ["lineage", "durable_commits"];
 /// Tables that are told in the lines of `memories`.
 const WITH_MEMORIES: [&str; 2] = ["payloads", "vectors"];
 /// Numbers (ids, changes) at least so large were never given out: they would leave no room.

@@ -193,6 +193,18 @@ pub(crate) fn meta<T: FromSql>(conn: &Connection, key: &str) -> Result<Option<T>
     conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0)).optional().map_err(sql)
 }
 
+/// Counts a durable transaction. SQLite leaves out a page that is written as it was, and commits a transaction
+/// without pages by doing nothing: a number that rises is what has the log written, and synced.
+pub(super) fn count_durable(conn: &Connection) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO meta(key, value) VALUES ('durable_commits', 1)
+         ON CONFLICT(key) DO UPDATE SET value = value + 1",
+    )
+    .and_then(|mut s| s.execute([]))
+    .map(drop)
+    .map_err(sql)
+}
+
 pub(crate) fn set_meta(conn: &Connection, key: &str, value: impl rusqlite::ToSql) -> Result<()> {
     conn.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?1, ?2)", rusqlite::params![key, value])
         .map(|_| ())
