@@ -308,9 +308,20 @@ fn check(
     let store = store.unwrap_or_else(|error| panic!("it does not open: {error}"));
     let mut words = observe(&store, seed).unwrap();
     let under_way = History::after(seed, most.saturating_sub(1)).step();
-    if under_way == Op::Halt && most > acked && twin.find(&words, least, most).unwrap().is_none() {
-        // A halt holds as soon as its word does, though what came before it may be lost.
-        words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect();
+    if most > acked && twin.find(&words, least, most).unwrap().is_none() {
+        match under_way {
+            // A halt holds as soon as its word does, though what came before it may be lost.
+            Op::Halt => {
+                words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect()
+            }
+            // And as long as its word does: the resumption is in the audit before the word goes.
+            Op::Resume if store.halted().unwrap().is_some() => {
+                if let Some((before, after)) = words.rsplit_once("resumed\n") {
+                    words = format!("{before}{after}");
+                }
+            }
+            _ => {}
+        }
     }
     let Some(at) = twin.find(&words, least, most).unwrap() else {
         let elsewhere = (0..=OPERATIONS).find(|at| twin.at(*at).unwrap() == words);
