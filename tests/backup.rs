@@ -6,7 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use wisen::{ErrorCode, Memory, MemoryId, Metric, Options, Outcome, Query, Report, Store};
+use wisen::{
+    Action, Answer, Directive, ErrorCode, HaltLevel, Memory, MemoryId, Metric, Options, Outcome, Query,
+    Report, Store,
+};
 use wisen_tests::stalls::Stalls;
 use wisen_tests::{Place, answers, assert_sound, child, copy_folder, fill, practise, vectors};
 
@@ -306,4 +309,74 @@ fn files_of_another_life_do_no_harm() {
         assert_eq!(restored.recall(&Query::new(point.clone()).k(1).receipt(false)).unwrap().hits[0].id, *id);
     }
     assert_sound(&restored);
+}
+
+/// Whoever opens a store read-only before anybody has opened it for writing sees what is done to it from then on, at
+/// the next call: by the control file that came with it, or the one that the first writer makes.
+#[test]
+fn a_reader_that_was_first_hears_all() {
+    let place = Place::new();
+    let store = place.open(Options::new(16));
+    fill(&store, &vectors(1, 50, 16));
+    store.backup(place.at("backup"), false).unwrap();
+    store.close().unwrap();
+    drop(store);
+    for control in ["its own", "none", "zeros", "of another store"] {
+        let folder = place.at(control);
+        Store::restore(place.at("backup"), &folder).unwrap();
+        let file = folder.join("control");
+        match control {
+            "none" => fs::remove_file(&file).unwrap(),
+            "zeros" => fs::write(&file, [0_u8; 512]).unwrap(),
+            "of another store" => drop(fs::copy(place.store().join("control"), &file).unwrap()),
+            _ => {}
+        }
+        let reader = Store::open(&folder, Options::existing().read_only(true)).unwrap();
+        let query = Query::new([0.25; 16]).k(1).receipt(false);
+        let nearest = || reader.recall(&query).map(|recall| recall.hits[0].id).map_err(|error| error.code());
+        let before = nearest();
+        assert!(before.is_ok(), "{control}");
+        let store = Store::open(&folder, Options::existing()).unwrap();
+        for _ in 0..2 {
+            let id = store.remember(Memory::new("new", [0.25; 16])).unwrap();
+            assert_eq!(nearest(), Ok(id), "{control}");
+            store.forget(id).unwrap();
+            assert_eq!(nearest(), before, "{control}");
+            store.halt("for all", HaltLevel::NoRecalls).unwrap();
+            assert_eq!(nearest(), Err(ErrorCode::Halted), "{control}");
+            assert_eq!(reader.halted().unwrap().unwrap().reason, "for all", "{control}");
+            store.resume("over", None).unwrap();
+            assert_eq!(nearest(), before, "{control}");
+            store.seal().unwrap();
+            assert_eq!(nearest(), before, "{control}");
+        }
+        let keys = store.create_authority("ann").unwrap();
+        let rule = Directive::parse("NEVER \"r\" because \"x\" when tool is \"rm\"").unwrap();
+        store.add_directives(&keys.secret, &[rule]).unwrap();
+        assert_eq!(reader.check(&Action::new("rm")).unwrap().answer, Answer::Deny, "{control}");
+        assert_sound(&store);
+    }
+}
+
+/// What is restored, imported or embedded anew has a control file of its own from the start.
+#[test]
+fn new_stores_come_with_their_control_files() {
+    let place = Place::new();
+    let store = filled(&place);
+    store.backup(place.at("backup"), false).unwrap();
+    store.export(place.at("export"), false).unwrap();
+    Store::restore(place.at("backup"), place.at("restored")).unwrap();
+    Store::import(place.at("export"), place.at("imported")).unwrap();
+    let embed = |_, texts: &[&str]| Ok(texts.iter().map(|_| vec![0.5; 16]).collect());
+    store.reembed(place.at("moved"), "another", 16, embed).unwrap();
+    for name in ["restored", "imported", "moved"] {
+        let control = || fs::read(place.at(name).join("control")).unwrap();
+        let made = control();
+        assert_eq!((made.len(), &made[..8]), (512, &b"WISENCTL"[..]), "{name}");
+        let opened = Store::open(place.at(name), Options::existing()).unwrap();
+        assert_sound(&opened);
+        opened.close().unwrap();
+        assert_eq!(control()[..24], made[..24], "{name}: it was of another store");
+        assert_eq!(left_behind(&place.at(name)), Vec::<String>::new());
+    }
 }

@@ -1,6 +1,7 @@
 //! Halting: every call of any process that begins afterwards obeys, until somebody who may do so resumes.
 #![allow(clippy::unwrap_used)]
 
+use std::io::{Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -236,6 +237,73 @@ fn a_read_only_handle_obeys() {
     assert_eq!(reader.halted().unwrap().unwrap().reason, "for all");
     store.resume("over", None).unwrap();
     assert!(reader.recall(&Query::new([1.0; DIM])).is_ok());
+}
+
+/// A halt that the control file has lost, or the row cannot tell any more, holds for a read-only handle until a writer
+/// ends it: the next call sees that, whichever it is, and all that comes later.
+#[test]
+fn a_reader_that_halts_by_the_row_hears_on() {
+    let edits = ["UPDATE guard SET level = level", "UPDATE guard SET level = 0"];
+    for (round, edit) in (0..3).flat_map(|round| edits.map(|edit| (round, edit))) {
+        let place = Place::new();
+        let read_only = || place.open(Options::existing().read_only(true));
+        let store = place.open(Options::new(DIM));
+        fill(&store, &vectors(1, 50, DIM));
+        let early = read_only();
+        assert_eq!(early.check(&Action::new("ls")).unwrap().answer, Answer::Allow);
+        store.halt("for all", HaltLevel::DenyAll).unwrap();
+        store.close().unwrap();
+        drop(store);
+        let conn = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+        conn.execute_batch(edit).unwrap();
+        drop(conn);
+        let mut control = std::fs::File::options().write(true).open(place.store().join("control")).unwrap();
+        control.seek(SeekFrom::Start(48)).unwrap();
+        control.write_all(&[0; 8]).unwrap();
+        drop(control);
+
+        let mut readers = vec![read_only()];
+        if edit == edits[0] {
+            // Reads the rules again, and the row with them.
+            let _ = early.check(&Action::new("ls"));
+            readers.push(early);
+        }
+        let query = Query::new([0.25; DIM]).k(1).receipt(false);
+        let code = |reader: &Store| reader.recall(&query).map(drop).map_err(|error| error.code());
+        for reader in &readers {
+            assert_eq!(reader.halted().unwrap().unwrap().level, HaltLevel::DenyAll);
+            assert_eq!(code(reader), Err(ErrorCode::Halted));
+            assert_eq!(reader.check(&Action::new("ls")).unwrap().answer, Answer::Deny);
+        }
+        let store = place.open(Options::existing());
+        for reader in &readers {
+            assert_eq!(code(reader), Err(ErrorCode::Halted), "as long as nobody resumes");
+        }
+        assert!(store.resume("over", None).unwrap());
+        for reader in &readers {
+            match round {
+                0 => assert_eq!(reader.halted().unwrap(), None),
+                1 => assert_eq!(reader.check(&Action::new("ls")).unwrap().answer, Answer::Allow),
+                _ => assert_eq!(code(reader), Ok(())),
+            }
+            assert_eq!(code(reader), Ok(()));
+            assert_eq!((reader.count(None).unwrap(), reader.halted().unwrap()), (50, None));
+        }
+        let id = store.remember(Memory::new("new", [0.25; DIM])).unwrap();
+        for reader in &readers {
+            assert_eq!(reader.recall(&query).unwrap().hits[0].id, id);
+        }
+        for _ in 0..2 {
+            store.halt("again", HaltLevel::NoRecalls).unwrap();
+            for reader in &readers {
+                assert_eq!(code(reader), Err(ErrorCode::Halted));
+            }
+            store.resume("over", None).unwrap();
+            for reader in &readers {
+                assert_eq!(code(reader), Ok(()));
+            }
+        }
+    }
 }
 
 /// In a store that has an authority only a valid key resumes; a resumption that was put into the database by

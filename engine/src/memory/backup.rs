@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::backup as copies;
+use crate::store::{backup as copies, create_control};
 
 use super::inspect;
 use super::place;
@@ -62,6 +62,7 @@ impl Store {
             if let Some(why) = inspect::first_fault(&copy).map_err(&at)? {
                 return Err(Error::BadBackup { path: file.to_owned(), why });
             }
+            create_control(&copy, temporary).map_err(&at)?;
             drop(copy);
             place::sync_file(&database)
         })

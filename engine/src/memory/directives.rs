@@ -250,7 +250,8 @@ impl Store {
     /// ended), and lets nothing go that restricts.
     pub fn check(&self, action: &Action) -> Result<Decision> {
         self.core.enter_for(Call::Oversight)?;
-        let decision = if self.core.forbids(Call::Read) {
+        let halted = self.core.forbids(Call::Read) && self.core.still_forbids(Call::Read).unwrap_or(true);
+        let decision = if halted {
             Decision::closed("the store is halted: `halted` tells why".to_owned())
         } else {
             match triggers::note_action(&self.core, action.fingerprint()) {

@@ -12,7 +12,8 @@
 //!
 //! What is not believed denies: a handle that meets it when it is opened halts the store (`deny_all`) if the row
 //! is at fault, and if the head itself is, it lets nothing be written and recalled through it, and every check
-//! denies, until the authority has repaired the rules.
+//! denies, until the authority has repaired the rules. A read-only handle stores nothing to the word: what the row
+//! says it keeps for itself, and looks at it again before it refuses a call by that alone.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
@@ -121,7 +122,7 @@ pub struct Halt {
 impl Core {
     /// The level of the halt in force: the store's, and what this handle holds back by itself.
     pub(crate) fn halted(&self) -> Option<HaltLevel> {
-        let own = self.watch.doubt.load(Acquire);
+        let own = self.watch.doubt.load(Acquire) | self.watch.held.load(Acquire);
         HaltLevel::of((self.db.halt_word().load(Acquire) | own) & BITS)
     }
 
@@ -138,7 +139,21 @@ impl Core {
         }
     }
 
-    /// Whether the halt in force forbids a call: one load where there is none.
+    /// Whether this handle puts into the word what the row says. A read-only one may not: its map is its own from the
+    /// first store on, and it would never again see what others halt and resume. It keeps it for itself.
+    fn shares_halts(&self) -> bool {
+        !self.db.is_read_only() || crate::sabotage::on("readers_store_halts")
+    }
+
+    /// Notes what the row says, where this handle keeps it for itself.
+    fn hold(&self, level: Option<HaltLevel>, since: Timestamp) {
+        let held = level.map_or(0, |level| level as u64 | (seconds(since) << SINCE));
+        if self.watch.held.load(Acquire) != held {
+            self.watch.held.store(held, Release);
+        }
+    }
+
+    /// Whether the halt in force forbids a call: a few loads where there is none.
     pub(crate) fn forbids(&self, call: Call) -> bool {
         self.halted().is_some_and(|level| level.forbids(call)) && !crate::sabotage::on("halts_ignored")
     }
@@ -148,17 +163,28 @@ impl Core {
         if self.forbids(call) { self.look_again(call) } else { Ok(()) }
     }
 
-    /// Refuses a call; what this handle holds back by itself only if it still cannot be believed.
+    /// Refuses a call; what this handle holds back by itself only if it still has to.
     #[cold]
     fn look_again(&self, call: Call) -> Result<()> {
+        if self.still_forbids(call)? { Err(self.halted_error()) } else { Ok(()) }
+    }
+
+    /// Whether a call is forbidden that was a moment ago: looks at the row again if this handle alone says so.
+    #[cold]
+    pub(super) fn still_forbids(&self, call: Call) -> Result<bool> {
         let (trust, word) = (self.trust(), self.halt_word());
-        if HaltLevel::of(word & BITS).is_none_or(|level| !level.forbids(call)) {
-            self.db.snapshot(|conn| look(self, conn, &trust, word))?;
-            if !self.forbids(call) {
-                return Ok(());
-            }
+        if forbidden_by(word, call) {
+            return Ok(true);
         }
-        Err(self.halted_error())
+        match self.db.snapshot(|conn| look(self, conn, &trust, word)) {
+            // The row said so before, and nothing that can be believed says otherwise.
+            Err(Error::Corrupt { .. } | Error::Unauthorised { .. })
+                if forbidden_by(self.watch.held.load(Acquire), call) =>
+            {
+                Ok(true)
+            }
+            looked => looked.map(|_| self.forbids(call)),
+        }
     }
 
     #[cold]
@@ -212,17 +238,30 @@ impl Core {
     }
 }
 
+/// Whether a word has a halt that forbids a call.
+fn forbidden_by(word: u64, call: Call) -> bool {
+    HaltLevel::of(word & BITS).is_some_and(|level| level.forbids(call))
+}
+
+/// A time as a word has it.
+fn seconds(at: Timestamp) -> u64 {
+    (at / 1_000_000).cast_unsigned()
+}
+
 /// A word with one more halt in it.
 fn with_halt(word: u64, level: HaltLevel, now: Timestamp) -> u64 {
-    let since = if word & BITS == 0 { (now / 1_000_000).cast_unsigned() } else { word >> SINCE };
+    let since = if word & BITS == 0 { seconds(now) } else { word >> SINCE };
     let halts = word.wrapping_add(1 << 8) & HALTS;
     (word & (BITS | EDITS)) | level as u64 | halts | (since << SINCE)
 }
 
 /// The halt in force, with what the database knows of it.
 pub(crate) fn describe(core: &Core) -> Option<Halt> {
-    let word = core.db.halt_word().load(Acquire);
-    let level = core.halted()?;
+    let word = match core.halt_word() {
+        word if word & BITS == 0 => core.watch.held.load(Acquire),
+        word => word,
+    };
+    let mut level = core.halted()?;
     // The same that `settle` asks when the store is opened: what cannot be read or believed is why.
     let trust = core.trust();
     let row = core.db.snapshot(|conn| {
@@ -230,6 +269,14 @@ pub(crate) fn describe(core: &Core) -> Option<Halt> {
         let (_, head) = heads::load(conn, &trust)?;
         Ok((doubts(conn, head.as_ref(), &row)?, row))
     });
+    if let Ok((None, row)) = &row
+        && !core.shares_halts()
+    {
+        // Somebody may have resumed it, or set right what could not be believed.
+        core.doubt(false);
+        core.hold(HaltLevel::of(row.level.cast_unsigned()), row.since);
+        level = core.halted()?;
+    }
     let since = match (word >> SINCE) as i64 {
         0 => core.now(),
         seconds => seconds.saturating_mul(1_000_000),
@@ -297,6 +344,10 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
         let word = core.halt_word();
         let (row, forged) = match read(core) {
             Ok(found) => found,
+            Err(Error::Corrupt { .. }) if !core.shares_halts() => {
+                core.hold(Some(HaltLevel::DenyAll), core.now());
+                return Ok(());
+            }
             // Whether it is halted cannot be known any more.
             Err(Error::Corrupt { .. }) if core.set_word_from(word, HaltLevel::DenyAll, core.now()) => {
                 return Ok(());
@@ -306,11 +357,16 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
         };
         let halted = HaltLevel::of(word & BITS);
         let level = if forged { Some(HaltLevel::DenyAll) } else { HaltLevel::of(row.level.cast_unsigned()) };
+        let level = level.filter(|_| !crate::sabotage::on("rows_do_not_halt"));
+        let since = if row.since == 0 { core.now() } else { row.since };
+        if !core.shares_halts() {
+            // Whoever halts or resumes from now on is seen in the word, or when the row is looked at again.
+            core.hold(level, since);
+            return Ok(());
+        }
         if let Some(level) = level
-            && !crate::sabotage::on("rows_do_not_halt")
             && halted.is_none_or(|halted| halted as u64 | level as u64 != halted as u64)
         {
-            let since = if row.since == 0 { core.now() } else { row.since };
             if core.set_word_from(word, level, since) {
                 own |= level as u64;
             }
@@ -319,9 +375,6 @@ pub(crate) fn settle(core: &Core) -> Result<()> {
         let Some(level) = HaltLevel::of(word & BITS & !own & !row.level.cast_unsigned()) else {
             return Ok(());
         };
-        if core.db.is_read_only() {
-            return Ok(());
-        }
         if patience == 0 || crate::sabotage::on("settle_blindly") {
             // The disk was full then, or the row was taken away. If it cannot be written now either, the word
             // holds on.
@@ -380,7 +433,8 @@ pub(super) fn doubts(conn: &Connection, head: Option<&Head>, row: &GuardRow) -> 
 
 /// Looks at the guard when the rules are read again. Fails if it is not to be believed, and has this handle hold
 /// back; otherwise returns whether the row says that the store is halted. Then the control file has to say so too:
-/// it is made to if it was `word` before anything was read and still is, so that nobody has resumed meanwhile.
+/// it is made to if it was `word` before anything was read and still is, so that nobody has resumed meanwhile. A
+/// read-only handle keeps what the row says for itself.
 pub(super) fn look(core: &Core, conn: &Connection, trust: &Trust, word: u64) -> Result<bool> {
     let found = heads::load(conn, trust).and_then(|(_, head)| {
         let row = guard::load(conn)?;
@@ -391,8 +445,10 @@ pub(super) fn look(core: &Core, conn: &Connection, trust: &Trust, word: u64) -> 
     });
     core.doubt(matches!(found, Err(Error::Corrupt { .. } | Error::Unauthorised { .. })));
     let row = found?;
-    if row.level != 0 && word & BITS == 0 && !crate::sabotage::on("halts_stay_out") {
-        let since = (row.since / 1_000_000).cast_unsigned() << SINCE;
+    if !core.shares_halts() {
+        core.hold(HaltLevel::of(row.level.cast_unsigned()), row.since);
+    } else if row.level != 0 && word & BITS == 0 && !crate::sabotage::on("halts_stay_out") {
+        let since = seconds(row.since) << SINCE;
         let halted = (word & (HALTS | EDITS)) | (row.level.cast_unsigned() & BITS) | since;
         let _ = core.db.halt_word().compare_exchange(word, halted, AcqRel, Acquire);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::store::backup as copies;
-use crate::store::{Identity, reembed};
+use crate::store::{Identity, create_control, reembed};
 use crate::vector::Metric;
 
 use super::core::{Core, check_name, is_memory};
@@ -135,6 +135,7 @@ impl Store {
             check().map_err(&at)?;
             let moved = reembed::reembed(&copy, core.now(), from, &to, &mut checked).map_err(&at)?;
             check().map_err(&at)?;
+            create_control(&copy, temporary).map_err(&at)?;
             drop(copy);
             place::sync_file(&database)?;
             let left_out = moved.left_out.into_iter().map(|id| MemoryId(id.cast_unsigned())).collect();

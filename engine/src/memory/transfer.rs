@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::id::MemoryId;
 use crate::store::backup::open_new;
+use crate::store::create_control;
 use crate::store::directives;
 use crate::store::export::{self, Head, Import, bad, within};
 use crate::vector::{Metric, Storage};
@@ -68,7 +69,7 @@ impl Store {
         let from = BufReader::new(File::open(file).map_err(Error::io("open", file))?);
         place::folder(directory, |temporary| {
             let database = temporary.join("memory.db");
-            fill(from, &database).map_err(|error| match error {
+            fill(from, temporary, &database).map_err(|error| match error {
                 Error::Io { action: "read", source, .. } => {
                     Error::Io { action: "read", path: file.to_owned(), source }
                 }
@@ -93,8 +94,8 @@ impl Store {
     }
 }
 
-/// Makes the database of a store from an export.
-fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
+/// Makes the database of a store from an export, and its control file.
+fn fill(from: BufReader<File>, folder: &Path, database: &Path) -> Result<()> {
     let conn = open_new(database)?;
     let import = Import::begin(&conn)?;
     let (mut metric, mut dimension, mut storage) = (Metric::Cosine, 0, Storage::F32);
@@ -132,11 +133,12 @@ fn fill(from: BufReader<File>, database: &Path) -> Result<()> {
             other => within(last, other),
         })?;
     }
-    match inspect::first_fault(&conn).map_err(|error| within(last, error))? {
-        Some(fault) => Err(bad(last, format!("the rows do not fit together: {fault}"))),
-        None => crate::store::check_identity(&conn, metric.as_str(), dimension, storage)
-            .map_err(|error| within(1, error)),
+    if let Some(fault) = inspect::first_fault(&conn).map_err(|error| within(last, error))? {
+        return Err(bad(last, format!("the rows do not fit together: {fault}")));
     }
+    crate::store::check_identity(&conn, metric.as_str(), dimension, storage)
+        .map_err(|error| within(1, error))?;
+    create_control(&conn, folder)
 }
 
 /// Checks that a vector can be compared with others.

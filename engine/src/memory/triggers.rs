@@ -120,6 +120,8 @@ pub(crate) struct Watch {
     pub guard: Mutex<Option<(u64, Arc<GuardRow>)>>,
     /// Bits of what the handle holds back because what guards the store cannot be believed.
     pub doubt: AtomicU64,
+    /// The halt that the row says, as a word has it, where the handle is read-only.
+    pub held: AtomicU64,
 }
 
 #[derive(Default)]

@@ -77,14 +77,14 @@ impl Control {
         Ok(Control { words: Words::Map(map) })
     }
 
-    /// Writes zeros (so that no page is missing when the disk is full) under a name of this process and
-    /// thread, and links the file to its own name, which fails if another process was first.
+    /// Writes zeros (so that no page is missing when the disk is full) under a name that nobody else uses, and
+    /// links the file to its own name, which fails if another process was first.
     fn create(path: &Path, words: usize) -> Result<()> {
-        let unique = format!(".{}.{:?}.new", std::process::id(), std::thread::current().id());
         let mut temporary = path.as_os_str().to_owned();
-        temporary.push(unique.replace(['(', ')'], ""));
+        // Processes in two containers may have the same number.
+        temporary.push(format!(".{}.new", uuid::Uuid::new_v4().simple()));
         let temporary = std::path::PathBuf::from(temporary);
-        let written = File::create(&temporary).and_then(|mut file| {
+        let written = File::create_new(&temporary).and_then(|mut file| {
             file.write_all(&vec![0; words * 8])?;
             file.sync_all()
         });

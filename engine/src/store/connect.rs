@@ -1,6 +1,7 @@
 //! Opening the connections of a store, and its control file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::segment::Control;
 
 use super::db::{CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SEQ_WORD, Wanted, located, sql};
-use super::identity::Identity;
+use super::identity::{self, Identity};
 
 /// Pages in the write-ahead log at which SQLite moves them into the database: as many as by default, and in a large
 /// database up to four times as many (16 MiB), because the same few pages change with every report.
@@ -151,30 +152,100 @@ pub(super) fn prepare(conn: &Connection, busy: Duration) -> Result<()> {
     conn.pragma_update(None, "temp_store", "MEMORY").map_err(sql)
 }
 
-pub(super) fn open_control(wanted: &Wanted<'_>, identity: &Identity) -> Result<Control> {
+/// The control file as a handle has it.
+pub(super) struct ControlFile {
+    /// The file, or words of this handle alone where there is none of this store.
+    control: Control,
+    /// What is looked for meanwhile.
+    sought: Option<Sought>,
+}
+
+/// The control file that a read-only handle waits for: it creates none itself, and whoever opens the store for
+/// writing does, or makes it this store's.
+struct Sought {
+    file: PathBuf,
+    id: [u64; 2],
+    found: OnceLock<Control>,
+}
+
+impl ControlFile {
+    /// The words as they are now. Costs one branch unless the file is still looked for.
+    pub(super) fn get(&self) -> &Control {
+        match &self.sought {
+            Some(sought) if !crate::sabotage::on("readers_stay_deaf") => {
+                sought.look().unwrap_or(&self.control)
+            }
+            _ => &self.control,
+        }
+    }
+}
+
+impl Sought {
+    /// The file, from the first time on that it is there.
+    fn look(&self) -> Option<&Control> {
+        if let Some(control) = self.found.get() {
+            return Some(control);
+        }
+        // One that cannot be read now may be later; a handle that writes would say what is wrong with it.
+        let control = existing(&self.file, self.id).ok()??;
+        Some(self.found.get_or_init(|| control))
+    }
+}
+
+pub(super) fn open_control(wanted: &Wanted<'_>, identity: &Identity, immutable: bool) -> Result<ControlFile> {
     let Some(dir) = wanted.dir else {
-        return Ok(Control::heap(CONTROL_WORDS));
+        return Ok(ControlFile { control: Control::heap(CONTROL_WORDS), sought: None });
     };
+    let (file, id) = (dir.join("control"), id_words(identity));
+    if !wanted.read_only {
+        return Ok(ControlFile { control: claim(&file, id)?, sought: None });
+    }
+    if let Some(control) = existing(&file, id)? {
+        return Ok(ControlFile { control, sought: None });
+    }
+    // Where nothing can be written nobody creates one.
+    let sought = (!immutable).then(|| Sought { file, id, found: OnceLock::new() });
+    Ok(ControlFile { control: Control::heap(CONTROL_WORDS), sought })
+}
+
+/// Makes the control file of a store that nobody else knows of: whoever opens it read-only first then has the
+/// words that all who write to it later share.
+pub(crate) fn create_control(conn: &Connection, dir: &Path) -> Result<()> {
+    if crate::sabotage::on("copies_uncontrolled") {
+        return Ok(());
+    }
+    let (identity, _) =
+        identity::read(conn, dir)?.ok_or_else(|| Error::internal("the database of a copy is empty"))?;
     let file = dir.join("control");
+    claim(&file, id_words(&identity))?.sync().map_err(Error::io("sync", &file))
+}
+
+fn id_words(identity: &Identity) -> [u64; 2] {
     let mut id = [0_u64; 2];
     for (word, bytes) in id.iter_mut().zip(identity.store_id.chunks_exact(8)) {
         *word = bytes.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
     }
-    let is_ours = |control: &Control| {
-        control.word(MAGIC_WORD).load(Acquire) == CONTROL_MAGIC
-            && (0..2).all(|i| control.word(ID_WORDS[i]).load(Acquire) == id[i])
-    };
-    if wanted.read_only {
-        if file.exists() {
-            let control = Control::open_read_only(&file, CONTROL_WORDS)?;
-            if is_ours(&control) {
-                return Ok(control);
-            }
-        }
-        return Ok(Control::heap(CONTROL_WORDS));
+    id
+}
+
+fn is_of(control: &Control, id: [u64; 2]) -> bool {
+    control.word(MAGIC_WORD).load(Acquire) == CONTROL_MAGIC
+        && (0..2).all(|i| control.word(ID_WORDS[i]).load(Acquire) == id[i])
+}
+
+/// The control file for reading, if there is one, and it is this store's.
+fn existing(file: &Path, id: [u64; 2]) -> Result<Option<Control>> {
+    if !file.exists() {
+        return Ok(None);
     }
-    let control = Control::create_or_open(&file, CONTROL_WORDS)?;
-    if !is_ours(&control) {
+    let control = Control::open_read_only(file, CONTROL_WORDS)?;
+    Ok(is_of(&control, id).then_some(control))
+}
+
+/// Opens the control file for writing, or creates it, and makes it this store's.
+fn claim(file: &Path, id: [u64; 2]) -> Result<Control> {
+    let control = Control::create_or_open(file, CONTROL_WORDS)?;
+    if !is_of(&control, id) {
         // New, or another store's: what it counts means nothing here. Two processes that create
         // the same store at once write the same words; the first change comes after them.
         control.word(SEQ_WORD).store(0, Release);

@@ -18,7 +18,7 @@ use crate::waits;
 
 use super::authorities::Trust;
 use super::changes::{self, Op};
-use super::connect::{self, connect, open_control, open_reader};
+use super::connect::{self, ControlFile, connect, open_control, open_reader};
 use super::identity::{self, Identity};
 
 /// What the options ask for.
@@ -63,7 +63,7 @@ pub(crate) struct Db {
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
     open: AtomicBool,
-    control: Control,
+    control: ControlFile,
     read_only: bool,
     /// On read-only media: nobody can be writing.
     immutable: bool,
@@ -134,7 +134,7 @@ impl Db {
     pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Db, Identity)> {
         let (writer, immutable) = connect(wanted)?;
         let identity = identity::identify(&writer, wanted)?;
-        let control = open_control(wanted, &identity)?;
+        let control = open_control(wanted, &identity, immutable)?;
         let db = Db {
             dir: wanted.dir.map(Path::to_owned),
             writer: Mutex::new(Some(writer)),
@@ -166,19 +166,25 @@ impl Db {
         self.read_only
     }
 
+    /// The words that all processes share. A read-only handle never stores to them: its map would copy their page,
+    /// and it would never see again what others store.
+    fn control(&self) -> &Control {
+        self.control.get()
+    }
+
     /// Number of the newest change that any process has acknowledged.
     pub(crate) fn acknowledged(&self) -> i64 {
-        self.control.word(SEQ_WORD).load(Acquire).cast_signed()
+        self.control().word(SEQ_WORD).load(Acquire).cast_signed()
     }
 
     /// Rises whenever the list of segments changes.
     pub(crate) fn generation(&self) -> u64 {
-        self.control.word(GENERATION_WORD).load(Acquire)
+        self.control().word(GENERATION_WORD).load(Acquire)
     }
 
     /// The word of the halt in force.
     pub(crate) fn halt_word(&self) -> &AtomicU64 {
-        self.control.word(HALT_WORD)
+        self.control().word(HALT_WORD)
     }
 
     /// Makes the control file durable as it is.
@@ -186,18 +192,18 @@ impl Db {
         if crate::sabotage::on("control_unsynced") {
             return Ok(());
         }
-        self.control.sync().map_err(Error::io("sync the control file in", &self.path()))
+        self.control().sync().map_err(Error::io("sync the control file in", &self.path()))
     }
 
     pub(crate) fn raise_generation(&self) {
         if !self.read_only {
-            self.control.word(GENERATION_WORD).fetch_add(1, AcqRel);
+            self.control().word(GENERATION_WORD).fetch_add(1, AcqRel);
         }
     }
 
     /// The highest generation of the rules that any process has seen or made.
     pub(crate) fn rules_generation(&self) -> u64 {
-        self.control.word(RULES_WORD).load(Acquire)
+        self.control().word(RULES_WORD).load(Acquire)
     }
 
     /// By what signatures are judged now. To be asked for before anything is read: what is read must be
@@ -209,26 +215,26 @@ impl Db {
     /// Notes a generation of the rules.
     pub(crate) fn note_rules(&self, generation: u64) {
         if !self.read_only && self.rules_generation() < generation {
-            self.control.word(RULES_WORD).fetch_max(generation, AcqRel);
+            self.control().word(RULES_WORD).fetch_max(generation, AcqRel);
         }
     }
 
     /// The latest time that any process has judged a rule at.
     pub(crate) fn latest_time(&self) -> Timestamp {
-        self.control.word(TIME_WORD).load(Acquire).cast_signed()
+        self.control().word(TIME_WORD).load(Acquire).cast_signed()
     }
 
     /// Notes a time that a rule was judged at, to the second.
     pub(crate) fn note_time(&self, now: Timestamp) {
         if !self.read_only && now > self.latest_time().saturating_add(1_000_000) {
-            self.control.word(TIME_WORD).fetch_max(now.max(0).cast_unsigned(), AcqRel);
+            self.control().word(TIME_WORD).fetch_max(now.max(0).cast_unsigned(), AcqRel);
         }
     }
 
     /// Takes back what was noted of times, which a clock that once ran ahead has spoilt.
     pub(crate) fn reset_time(&self, now: Timestamp) {
         if !self.read_only {
-            self.control.word(TIME_WORD).store(now.max(0).cast_unsigned(), Release);
+            self.control().word(TIME_WORD).store(now.max(0).cast_unsigned(), Release);
         }
     }
 
@@ -335,8 +341,8 @@ impl Db {
         }
         waits::WRITER.note(begun);
         let begun = Instant::now();
-        self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
-        let guard = Unfinished { conn, control: &self.control };
+        self.control().word(WRITER_WORD).store(u64::from(std::process::id()), Release);
+        let guard = Unfinished { conn, control: self.control() };
         let mut tx = Tx { conn, now, storage: self.storage, seq: changes::last_seq(conn)? };
         let value = work(&mut tx)?;
         if early && tx.seq % 16 != 0 {
@@ -349,7 +355,7 @@ impl Db {
             ended?;
         }
         if !crate::sabotage::on("tell_nobody") {
-            self.control.word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
+            self.control().word(SEQ_WORD).fetch_max(tx.seq.cast_unsigned(), AcqRel);
         }
         Ok(value)
     }
@@ -387,9 +393,9 @@ impl Db {
         })?;
         let conn = writer.as_ref().ok_or(Error::Closed)?;
         if !crate::sabotage::on("free_pages_stay") {
-            self.control.word(WRITER_WORD).store(u64::from(std::process::id()), Release);
+            self.control().word(WRITER_WORD).store(u64::from(std::process::id()), Release);
             let done = vacuum(conn);
-            self.control.word(WRITER_WORD).store(0, Release);
+            self.control().word(WRITER_WORD).store(0, Release);
             done.map_err(|e| self.explain(e))?;
         }
         if self.dir.is_some() {
@@ -440,11 +446,11 @@ impl Db {
         if !(0..present.saturating_add(MOST_LOST)).contains(&acknowledged) {
             // No store can have lost so much: the word itself is damaged.
             notice::warn("the control file was damaged and is set right");
-            self.control.word(SEQ_WORD).store(present.cast_unsigned(), Release);
+            self.control().word(SEQ_WORD).store(present.cast_unsigned(), Release);
             return self.write(now, |tx| identity::set_meta(tx.conn, "control_damaged_at", now));
         }
         if acknowledged <= present {
-            self.control.word(SEQ_WORD).fetch_max(present.cast_unsigned(), AcqRel);
+            self.control().word(SEQ_WORD).fetch_max(present.cast_unsigned(), AcqRel);
             return Ok(());
         }
         self.write_durably(now, |tx| {
@@ -464,7 +470,7 @@ impl Db {
                         [lost],
                     )
                     .map_err(sql)?;
-                self.control.word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
+                self.control().word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
             }
             Ok(())
         })
@@ -474,7 +480,7 @@ impl Db {
     fn explain(&self, error: rusqlite::Error) -> Error {
         match sql(error) {
             Error::Busy { .. } => {
-                let pid = self.control.word(WRITER_WORD).load(Acquire);
+                let pid = self.control().word(WRITER_WORD).load(Acquire);
                 let holder = if pid == 0 || crate::sabotage::on("nameless") {
                     "another process".to_owned()
                 } else {

@@ -100,7 +100,7 @@ fn create(conn: &Connection, identity: &Identity, now: Timestamp) -> Result<()> 
 }
 
 /// The identity of the store and the version of its tables.
-fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
+pub(super) fn read(conn: &Connection, path: &Path) -> Result<Option<(Identity, i64)>> {
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|e| located(sql(e), path))?;
     let version = pragma("user_version").map_err(|e| located(sql(e), path))?;

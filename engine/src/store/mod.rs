@@ -51,6 +51,7 @@ pub(crate) mod tables;
 pub(crate) mod trials;
 
 pub(crate) use bound::{check_grounds, is_bound};
+pub(crate) use connect::create_control;
 pub(crate) use credit::Filed;
 pub(crate) use db::{Db, Tx, Wanted, sql};
 pub(crate) use fields::Condition;
