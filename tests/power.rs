@@ -479,6 +479,41 @@ fn a_flush_syncs_the_log_whoever_reads_it() {
     reader.execute_batch("ROLLBACK").unwrap();
 }
 
+/// A flush syncs receipts, also those that were written before it without a sync.
+#[test]
+fn a_flush_syncs_the_receipts() {
+    let base = wisen_tests::Place::in_memory();
+    let root = base.at("trace");
+    std::fs::create_dir(&root).unwrap();
+    let watch = Watch::new(&root);
+    watch.record(&root);
+    let path = root.join("store");
+    let store = Store::open(&path, Options::new(DIM).durability(Durability::Normal).threads(1)).unwrap();
+    store.remember(Memory::new("one", vec![1.0; DIM])).unwrap();
+    for flushed in 1..=3 {
+        let recall = store.recall(&Query::new(vec![1.0; DIM]).k(1)).unwrap();
+        assert!(recall.receipt.is_some());
+        if flushed > 1 {
+            // Nothing waits any more: it is in a batch by then.
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        store.flush().unwrap();
+        watch.mark(Mark::Flushed(flushed));
+    }
+    let mut disk = Disk::default();
+    let mut flushes = 0;
+    for event in &watch.recorded() {
+        disk.apply(event);
+        if matches!(event, Event::Mark(Mark::Flushed(_))) {
+            flushes += 1;
+            let log = &disk.files[&disk.names[&path.join("receipts.db-wal")]];
+            assert!(!log.durable.is_empty());
+            assert_eq!(log.pending.len(), 0, "flush {flushes}: writes of the log that may be lost");
+        }
+    }
+    assert_eq!(flushes, 3);
+}
+
 /// A halt, and the end of one, outlive any power loss once they are acknowledged, although the word that every process
 /// looks at lies in a map.
 #[test]

@@ -58,11 +58,12 @@ pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>
         let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
         Ok((filed, effect, pulled))
     })?;
-    if let Some((level, reason)) = pulled {
-        halt::halt(core, Actor::Engine, &reason, level)?;
-    }
     // The reports are stored: what follows may fail, and is done with a later report, flush or seal. An
     // error now would say that they were not.
+    if let Some((level, reason)) = pulled {
+        // Even then every process obeys it: the word is set first.
+        let _ = halt::halt(core, Actor::Engine, &reason, level);
+    }
     govern::consider(core, &effect);
     let mut hit = BTreeSet::new();
     for (id, slip) in &slips {
@@ -171,6 +172,15 @@ pub(crate) fn settle_all(core: &Core) -> Result<()> {
     }
     core.receipts.flush(core.now())?;
     settle(core)
+}
+
+/// As [`settle_all`], whatever becomes of the receipts, and makes them durable.
+pub(crate) fn settle_durably(core: &Core) -> Result<()> {
+    if core.db.is_read_only() {
+        return Ok(());
+    }
+    let flushed = core.receipts.flush_durably(core.now());
+    flushed.and(settle(core))
 }
 
 /// Credits pending reports whose receipts have arrived. One that cannot be credited holds up no other.

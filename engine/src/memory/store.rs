@@ -395,9 +395,12 @@ impl Store {
         if self.core.db.is_read_only() {
             return Ok(());
         }
-        triggers::write_denials(&self.core)?;
-        report::settle_all(&self.core)?;
-        self.core.db.checkpoint(self.core.now())
+        // Every step is taken: receipts are disposable, and keep nothing else from being synced. The first error is
+        // told.
+        let denied = triggers::write_denials(&self.core);
+        let settled = report::settle_durably(&self.core);
+        let synced = self.core.db.checkpoint(self.core.now());
+        denied.and(settled).and(synced)
     }
 
     /// Has somebody else go over to another list of segments, if there is one.

@@ -115,6 +115,9 @@ impl Triggers {
 #[derive(Default)]
 pub(crate) struct Watch {
     denials: Mutex<Denials>,
+    /// Held by whoever writes denials, from taking them out of the list on: who finds none waiting then knows that
+    /// those noted before are written, or wait again.
+    writing: Mutex<()>,
     actions: Mutex<Actions>,
     /// The guard row, and the word of the control file it was read under.
     pub guard: Mutex<Option<(u64, Arc<GuardRow>)>>,
@@ -207,6 +210,7 @@ pub(crate) fn note_action(core: &Core, fingerprint: u64) -> Result<bool> {
 
 /// Writes the denials that wait, and halts the store if they are too many.
 pub(crate) fn write_denials(core: &Core) -> Result<()> {
+    let _one = core.watch.writing.lock();
     let (waiting, more) = {
         let mut denials = core.watch.denials.lock();
         (std::mem::take(&mut denials.waiting), std::mem::take(&mut denials.more))
