@@ -201,3 +201,27 @@ fn a_process_that_seals_is_waited_for_and_named() {
     store.compact().unwrap();
     assert_sound(&store);
 }
+
+/// Somebody who reads for long keeps a compaction waiting, and nobody else.
+#[test]
+fn compaction_behind_a_reader_stops_no_writer() {
+    let place = Place::new();
+    let store = place.open(Options::new(8).busy_timeout(Duration::from_secs(2)));
+    fill(&store, &vectors(1, 200, 8));
+    let other = place.open(Options::existing());
+    let reader = rusqlite::Connection::open(place.store().join("memory.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM memories").unwrap();
+    std::thread::scope(|scope| {
+        let compacted = scope.spawn(|| store.compact());
+        let mut longest = Duration::ZERO;
+        while !compacted.is_finished() {
+            let begun = std::time::Instant::now();
+            other.remember(Memory::new("x", [1.0; 8])).unwrap();
+            longest = longest.max(begun.elapsed());
+        }
+        assert_eq!(compacted.join().unwrap().unwrap_err().code(), ErrorCode::Busy);
+        assert!(longest < Duration::from_secs(1), "{longest:?}");
+    });
+    reader.execute_batch("ROLLBACK").unwrap();
+    store.compact().unwrap();
+}

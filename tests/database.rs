@@ -307,6 +307,8 @@ fn an_older_copy_is_noticed() {
             ended.recv_timeout(std::time::Duration::from_secs(20)).expect("a read-only handle answers");
         assert_eq!(shown, kept.len());
 
+        let reader = place.open(Options::existing().read_only(true));
+        assert_eq!(reader.recall(&Query::new(vec![1.0; 16]).k(100)).unwrap().hits.len(), kept.len());
         let store = place.open(Options::existing());
         let found = store.verify().unwrap();
         // 30 memories and a cell, and the namespace if it came with them.
@@ -323,6 +325,9 @@ fn an_older_copy_is_noticed() {
         assert_eq!(late.code(), ErrorCode::UnknownMemory);
         let new = fill(&store, &vectors(4, 10, 16));
         assert!(new.iter().all(|id| !lost.contains(id)), "empty {empty}: {new:?} {lost:?}");
+        // A handle that was there before the loss was noticed sees what comes after it.
+        let shown = reader.recall(&Query::new(vec![1.0; 16]).k(100)).unwrap().hits.len();
+        assert_eq!(shown, kept.len() + new.len());
         store.seal().unwrap();
         let hit = &store.recall(&Query::new(vectors(4, 10, 16).remove(3)).k(1)).unwrap().hits[0];
         assert_eq!(hit.id, new[3]);

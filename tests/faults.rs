@@ -16,7 +16,7 @@ use shim::Watch;
 use wisen::{Durability, Error, ErrorCode, Memory, Options, Store};
 use wisen_tests::history::{self, ALONE, DIM, Run, Twin, difference, observe};
 use wisen_tests::stalls::Stalls;
-use wisen_tests::{Place, assert_sound, child, upkeep, vectors};
+use wisen_tests::{Place, assert_sound, child, fill, upkeep, vectors};
 
 /// Operations of the history under `WISEN_ATTACK=ci`.
 const OPERATIONS: u64 = 500;
@@ -243,4 +243,36 @@ fn a_seal_that_dies_unsaid_does_not_come_back() {
         begun.elapsed().as_secs_f64()
     );
     assert!(dead > 20);
+}
+
+/// That changes were lost is told although the disk is full when it is noticed.
+#[test]
+fn a_loss_is_told_once_there_is_room_to_note_it() {
+    let place = Place::in_memory();
+    let watch = Watch::new(&place.store());
+    let store = place.open(Options::new(DIM));
+    fill(&store, &vectors(1, 20, DIM));
+    store.close().unwrap();
+    std::fs::copy(place.store().join("memory.db"), place.at("older")).unwrap();
+    let store = place.open(Options::existing());
+    let lost = fill(&store, &vectors(2, 7, DIM));
+    store.close().unwrap();
+    drop(store);
+    std::fs::copy(place.at("older"), place.store().join("memory.db")).unwrap();
+    let mut failures = 0;
+    for nth in 0.. {
+        watch.fail(shim::WRITE, nth, true, libc::ENOSPC);
+        let opened = Store::open(place.store(), Options::existing());
+        if watch.heal() == 0 {
+            opened.unwrap();
+            break;
+        }
+        failures += u32::from(opened.is_err());
+    }
+    assert!(failures > 3, "{failures}");
+    let store = place.open(Options::existing());
+    let found = store.verify().unwrap().faults;
+    assert!(found.iter().any(|fault| fault.starts_with("7 acknowledged changes")), "{found:?}");
+    let new = fill(&store, &vectors(3, 10, DIM));
+    assert!(new.iter().all(|id| !lost.contains(id)), "{new:?} {lost:?}");
 }

@@ -312,7 +312,7 @@ fn check(
         match under_way {
             // A halt holds as soon as its word does, though what came before it may be lost.
             Op::Halt => {
-                words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect()
+                words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect();
             }
             // And as long as its word does: the resumption is in the audit before the word goes.
             Op::Resume if store.halted().unwrap().is_some() => {
@@ -477,6 +477,25 @@ fn a_flush_syncs_the_log_whoever_reads_it() {
     assert!(!log.durable.is_empty());
     assert_eq!(log.pending.len(), 0, "writes of the log that may be lost");
     reader.execute_batch("ROLLBACK").unwrap();
+}
+
+/// A restored store lies in a folder whose name, and those of the folders above it, are durable.
+#[test]
+fn folders_of_a_restored_store_are_durable() {
+    let base = wisen_tests::Place::in_memory();
+    let root = base.at("trace");
+    std::fs::create_dir(&root).unwrap();
+    let store = base.open(Options::new(DIM));
+    store.backup(base.at("backup"), false).unwrap();
+    let watch = Watch::new(&root);
+    watch.record(&root);
+    Store::restore(base.at("backup"), root.join("a/b/store")).unwrap();
+    let mut disk = Disk::default();
+    watch.recorded().iter().for_each(|event| disk.apply(event));
+    for folder in [root.clone(), root.join("a"), root.join("a/b")] {
+        let names = &disk.folders[&folder];
+        assert!(names.pending.is_empty() && !names.durable.is_empty(), "{}", folder.display());
+    }
 }
 
 /// A flush syncs receipts, also those that were written before it without a sync.

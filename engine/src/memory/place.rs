@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 use super::core::Core;
+use super::open::create_folder;
 
 /// What is being made beside `target`, under a hidden name that nobody else uses. A lock on it says that its process
 /// lives: what a process that died has left is removed by the next one that makes the same.
@@ -148,7 +149,7 @@ pub(crate) fn folder<T>(folder: &Path, make: impl FnOnce(&Path) -> Result<T>) ->
         Err(error) => return Err(Error::io("open", folder)(error)),
     }
     let parent = folder_of(folder);
-    fs::create_dir_all(&parent).map_err(Error::io("create", &parent))?;
+    create_folder(&parent)?;
     let draft = Draft::new(folder, "new", |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
     let temporary = if crate::sabotage::on("half_folders") {
         fs::rename(&draft.path, folder).map_err(Error::io("rename", &draft.path))?;

@@ -214,7 +214,8 @@ impl State {
             | Op::HalfLifeChanged
             | Op::FieldsChanged
             | Op::Guarded
-            | Op::Rules => {}
+            | Op::Rules
+            | Op::Lost => {}
         }
         Ok(())
     }

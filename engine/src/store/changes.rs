@@ -47,6 +47,8 @@ pub(crate) enum Op {
     Rules = 30,
     /// A field was declared, or its declaration taken back (of namespace 0).
     FieldsChanged = 45,
+    /// Changes with smaller numbers were lost (of namespace 0). Nobody has to act on it.
+    Lost = 50,
 }
 
 impl Op {

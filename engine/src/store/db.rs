@@ -439,7 +439,8 @@ impl Db {
 
     /// The control file remembers the newest change ever acknowledged. A database that holds less
     /// has lost the rest (a power loss under durability normal, or an older copy put in its
-    /// place): that is recorded, and the numbers of what was lost are not given out again.
+    /// place): that is recorded, and the numbers of what was lost are not given out again. The word never
+    /// sinks: it tells of the loss until that is recorded, and a handle that has read it knows of what comes later.
     fn notice_losses(&self, now: Timestamp) -> Result<()> {
         let acknowledged = self.acknowledged();
         let present = self.read(changes::last_seq)?;
@@ -470,7 +471,12 @@ impl Db {
                         [lost],
                     )
                     .map_err(sql)?;
-                self.control().word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
+                if crate::sabotage::on("losses_sink") {
+                    self.control().word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
+                } else {
+                    tx.seq += lost;
+                    tx.change(Op::Lost, 0, 0)?;
+                }
             }
             Ok(())
         })
@@ -524,21 +530,26 @@ pub(super) fn vacuum(conn: &Connection) -> rusqlite::Result<()> {
     done
 }
 
-/// Moves the write-ahead log into the database and empties it. Waits for those who read from it.
+/// Moves the write-ahead log into the database and empties it. Waits for those who read from it, in between tries:
+/// in a try SQLite would wait with the lock of writers in its hands.
 pub(super) fn truncate_log(conn: &Connection, busy: Duration) -> Result<()> {
+    let waits = if crate::sabotage::on("readers_stop_writers") { busy } else { Duration::ZERO };
+    conn.busy_timeout(waits).map_err(sql)?;
     let begun = Instant::now();
-    loop {
-        let blocked: i64 =
-            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).map_err(sql)?;
-        if blocked == 0 {
-            return Ok(());
+    let done = loop {
+        match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0)).map_err(sql) {
+            Ok(0) => break Ok(()),
+            Ok(_) | Err(Error::Busy { .. }) => {}
+            Err(error) => break Err(error),
         }
         if begun.elapsed() >= busy {
             let holder = "a reader of the write-ahead log".to_owned();
-            return Err(Error::Busy { holder, waited_ms: begun.elapsed().as_millis() as u64 });
+            break Err(Error::Busy { holder, waited_ms: begun.elapsed().as_millis() as u64 });
         }
         std::thread::sleep(Duration::from_millis(5));
-    }
+    };
+    conn.busy_timeout(busy).map_err(sql)?;
+    done
 }
 
 /// Runs a statement that is run often.
