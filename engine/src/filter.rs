@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
-/// Most conditions in one filter, and how deep they may be nested.
-const MOST_CONDITIONS: usize = 1000;
+/// Most conditions in one filter (SQLite takes no expression that is deeper than 1,000), and how deep they may be nested.
+const MOST_CONDITIONS: usize = 900;
 const DEEPEST: usize = 32;
 
 /// A condition on a memory.
@@ -94,6 +94,22 @@ pub enum Test {
     Exists(bool),
 }
 
+impl Test {
+    /// The numbers in it that are not whole.
+    fn numbers(&self) -> impl Iterator<Item = f64> {
+        let (one, more) = match self {
+            Test::Equals(value) => ([Some(value), None], &[][..]),
+            Test::OneOf(values) => ([None, None], &values[..]),
+            Test::Range { from, to } => ([from.as_ref(), to.as_ref()], &[][..]),
+            Test::Exists(_) => ([None, None], &[][..]),
+        };
+        one.into_iter().flatten().chain(more).filter_map(|value| match value {
+            Scalar::Real(number) => Some(*number),
+            _ => None,
+        })
+    }
+}
+
 /// A value of a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -172,7 +188,7 @@ impl Filter {
         serde_json::to_string(self).map_err(Error::internal)
     }
 
-    /// Refuses what is too large to be answered.
+    /// Refuses what is too large to be answered, and numbers that are not finite: JSON does not tell them apart.
     pub(crate) fn check(&self) -> Result<()> {
         let (mut conditions, mut open) = (0, vec![(self, 1)]);
         while let Some((filter, depth)) = open.pop() {
@@ -184,6 +200,12 @@ impl Filter {
                 let why = format!(
                     "it has more than {MOST_CONDITIONS} conditions, or more than {DEEPEST} within one another"
                 );
+                return Err(Error::invalid("filter", why));
+            }
+            if let Filter::Field(FieldTest { name, test }) = filter
+                && let Some(value) = test.numbers().find(|value| !value.is_finite())
+            {
+                let why = format!("field {name:?} is compared with {value}; only finite numbers are stored");
                 return Err(Error::invalid("filter", why));
             }
             match filter {
@@ -230,5 +252,16 @@ mod tests {
         }
         assert!(deep.check().is_err());
         assert!(Filter::Any(vec![Filter::kind("x"); 1001]).check().is_err());
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for test in [
+                Test::Equals(number.into()),
+                Test::OneOf(vec![1.into(), number.into()]),
+                Test::Range { from: Some(number.into()), to: None },
+                Test::Range { from: None, to: Some(number.into()) },
+            ] {
+                let filter = Filter::Not(Box::new(Filter::field_is("x", test)));
+                assert!(filter.check().is_err(), "{filter:?}");
+            }
+        }
     }
 }

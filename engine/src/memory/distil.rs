@@ -88,7 +88,7 @@ fn distil(core: &Core, namespace: &str, threshold: f32) -> Result<Vec<Merge>> {
         let merged = core.db.write(core.now(), |tx| {
             let mut merged = Vec::new();
             for merge in batch {
-                if absorb(tx, Actor::Owner, *merge)? {
+                if absorb(core, tx, Actor::Owner, *merge)? {
                     merged.push(*merge);
                 }
             }
@@ -100,8 +100,9 @@ fn distil(core: &Core, namespace: &str, threshold: f32) -> Result<Vec<Merge>> {
     Ok(done)
 }
 
-/// Merges two memories if they are still what they were when they were found. Returns whether they were.
-pub(crate) fn absorb(tx: &mut Tx<'_>, actor: Actor<'_>, merge: Merge) -> Result<bool> {
+/// Merges two memories if they are still what they were when they were found: live, as near to one another, and the
+/// one that goes not pinned. Returns whether they were.
+pub(crate) fn absorb(core: &Core, tx: &mut Tx<'_>, actor: Actor<'_>, merge: Merge) -> Result<bool> {
     let load = |tx: &Tx<'_>, id: MemoryId| -> Result<Option<MemoryRow>> {
         Ok(memories::load(tx.conn, id.0.cast_signed())?.filter(|row| row.status == LIVE))
     };
@@ -113,6 +114,18 @@ pub(crate) fn absorb(tx: &mut Tx<'_>, actor: Actor<'_>, merge: Merge) -> Result<
         return Ok(false);
     }
     let (namespace, memory) = (row.namespace, row.id);
+    let vector = |id| -> Result<Option<Vec<f32>>> {
+        memories::vector(tx.conn, id)?.map(|vector| core.prepare(&vector)).transpose()
+    };
+    let (Some(mine), Some(others)) = (vector(memory)?, vector(survivor.id)?) else {
+        return Ok(false);
+    };
+    // The same two vectors have the same similarity, bit for bit.
+    let near = core.metric.similarity(&others, &mine).to_bits() == merge.similarity.to_bits();
+    let pinned = standings::load(tx.conn, memory)?.is_some_and(|row| row.pinned);
+    if (pinned || !near) && !crate::sabotage::on("merges_unchecked") {
+        return Ok(false);
+    }
     aliases::merge(tx, row, survivor.id)?;
     let detail = json!({ "survivor": survivor.id, "similarity": merge.similarity });
     audit::record(tx, actor, "merge", namespace, memory, &detail)?;
@@ -242,6 +255,35 @@ pub(crate) fn nearest(
             Err(Damage { name, fault }) => {
                 core.view.condemn(&core.db, core.now(), &name, &fault.to_string())?;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::{Memory, Update};
+    use super::super::options::Options;
+    use super::*;
+
+    #[test]
+    fn what_changed_since_it_was_found_is_not_merged() {
+        for (changed, merged) in [("nothing", true), ("one", false), ("other", false), ("pin", false)] {
+            let store = Store::open(":memory:", Options::new(2)).expect("opens");
+            let one = store.remember(Memory::new("one", [1.0, 0.0])).expect("stored");
+            let other = store.remember(Memory::new("other", [1.0, 0.001])).expect("stored");
+            store.core.view.catch_up(&store.core.db).expect("caught up");
+            let found = find(&store.core, "default", 0.99).expect("no damage").expect("no error");
+            assert_eq!(found.len(), 1);
+            match changed {
+                "one" => store.update(one, Update::new().vector([0.0, 1.0])).expect("updated"),
+                "other" => store.update(other, Update::new().vector([0.0, 1.0])).expect("updated"),
+                "pin" => store.pin(other).expect("pinned"),
+                _ => {}
+            }
+            let core = &store.core;
+            let done =
+                core.db.write(core.now(), |tx| absorb(core, tx, Actor::Owner, found[0])).expect("written");
+            assert_eq!(done, merged, "{changed}");
         }
     }
 }

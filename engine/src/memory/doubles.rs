@@ -177,13 +177,19 @@ impl<'a> Doubles<'a> {
     }
 
     /// Merges a memory that was just stored, if it is to be. Returns the id that stands for it.
-    pub(super) fn merge(&mut self, tx: &mut Tx<'_>, row: usize, id: MemoryId) -> Result<MemoryId> {
+    pub(super) fn merge(
+        &mut self,
+        core: &Core,
+        tx: &mut Tx<'_>,
+        row: usize,
+        id: MemoryId,
+    ) -> Result<MemoryId> {
         let Ok(at) = self.candidates.binary_search_by_key(&row, |candidate| candidate.row) else {
             return Ok(id);
         };
         let into = match self.choose(at) {
             Some((survivor, similarity))
-                if distil::absorb(tx, Actor::Engine, Merge { survivor, absorbed: id, similarity })? =>
+                if distil::absorb(core, tx, Actor::Engine, Merge { survivor, absorbed: id, similarity })? =>
             {
                 Some(survivor)
             }

@@ -69,7 +69,7 @@ impl Batch {
                 None => added.extend(namespace.map(|namespace| (namespace, 1))),
             }
             let id = MemoryId(id.cast_unsigned());
-            ids.push(if namespace.is_some() { doubles.merge(tx, row, id)? } else { id });
+            ids.push(if namespace.is_some() { doubles.merge(core, tx, row, id)? } else { id });
         }
         for (namespace, count) in added {
             names::count_memories(tx, namespace, count)?;
