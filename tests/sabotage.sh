@@ -7,10 +7,14 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 run() { # target test
-    cargo test -q -p wisen-tests --features sabotage,hnsw_rs --test "$1" -- --exact "$2" >"$log" 2>&1
+    case $1 in
+    engine) set -- -p wisen --features sabotage,hnsw_rs --lib -- --exact "$2" ;;
+    *) set -- -p wisen-tests --features sabotage,hnsw_rs --test "$1" -- --exact "$2" ;;
+    esac
+    cargo test -q "$@" >"$log" 2>&1
 }
 
-# switch, test file, test
+# switch, test file (or the engine's own tests), test
 twins='
 dead_points_live segments deletes_mask_sealed_points_at_once
 segments_unchecked segments a_flipped_byte_is_noticed
@@ -79,6 +83,14 @@ tell_nobody processes a_report_is_visible_to_the_next_recall_of_any_process
 segments_unread database a_segment_that_differs_from_its_rows_is_noticed
 rows_unchecked database a_flipped_bit_in_a_row_is_noticed
 rows_unchecked database a_flipped_bit_in_a_name_is_noticed
+losses_sink database an_older_copy_is_noticed
+losses_sink faults a_loss_is_told_once_there_is_room_to_note_it
+readers_stop_writers compact compaction_behind_a_reader_stops_no_writer
+folders_unsynced power folders_of_a_restored_store_are_durable
+merges_unchecked engine memory::distil::tests::what_changed_since_it_was_found_is_not_merged
+crowds_in_halves engine segment::search_tests::in_a_large_crowd_each_finds_itself_and_its_neighbours
+outliers_centre engine segment::search_tests::a_far_longer_vector_hides_nobody
+squares_vanish engine segment::search_tests::very_small_vectors_are_told_apart
 unnoticed_loss database an_older_copy_is_noticed
 backups_unchecked backup a_damaged_backup_is_refused
 schema_unread database a_changed_schema_is_named

@@ -26,6 +26,10 @@ const CODES_AHEAD: usize = 8;
 /// A pool that ends within the error of the codes is widened up to this many times the width asked for.
 const MOST_WIDENING: usize = 32;
 
+/// After so many walks that ended within the error of the codes, codes in halves are read whole: in a crowd of points near
+/// one another the coarse halves do not tell which is which.
+const COARSE_ROUNDS: u32 = 2;
+
 /// How many results a search is to find.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Want {
@@ -82,6 +86,7 @@ pub(crate) fn search<E>(
         scanned = allowed.min(nodes);
     }
     let mut per_width = SCORED_PER_WIDTH;
+    let mut rounds = 0;
     while view.has_graph() && width.saturating_mul(per_width) < scanned {
         let scorer = probe.scorer(view.mean, view.layout.is_halved(), &mut scratch.centre);
         let room = Room {
@@ -90,15 +95,17 @@ pub(crate) fn search<E>(
             fresh: &mut scratch.fresh,
             rescored: &mut scratch.rescored,
         };
-        let walked = dispatch(Walk { view, scorer, width, floor, room });
+        let coarse =
+            view.layout.is_halved() && (rounds < COARSE_ROUNDS || crate::sabotage::on("crowds_in_halves"));
+        let walked = dispatch(Walk { view, scorer, coarse, width, floor, room });
         effort.graph_searches += 1;
         effort.distances += walked.scored;
         effort.bytes += walked.scored * (view.layout.stride - view.layout.code_at) as u64
             + walked.rows * view.layout.code_at as u64
-            + (scratch.rescored.len() * view.layout.fine) as u64;
+            + if coarse { scratch.rescored.len() as u64 } else { walked.scored } * view.layout.fine as u64;
 
         let (pool, found) = (&scratch.pool, &mut scratch.found);
-        let entries = if view.layout.is_halved() { &scratch.rescored } else { pool.entries() };
+        let entries = if coarse { &scratch.rescored } else { pool.entries() };
         // What is beyond the pool is at most this similar.
         let most_left = pool
             .entries()
@@ -125,6 +132,10 @@ pub(crate) fn search<E>(
             // Twice as many as have to be right, so that the last is not the worst of an almost empty pool.
             _ => found.len() >= want && seen.accepted >= (2 * sure).min(pool.entries().len()),
         };
+        // A walk through ever more that is as good ends in a scan.
+        if enough && !reached && seen.saturated && width >= most && !crate::sabotage::on("crowds_in_halves") {
+            break;
+        }
         if reached || enough && (!seen.saturated || width >= most) {
             let accepted = |e: &&Entry| {
                 matches!(accept, Accept::All) || view.owners.of(e.node()).any(|id| accept.accepts(id))
@@ -135,6 +146,7 @@ pub(crate) fn search<E>(
         }
         let short = if enough { 4 } else { (2 * want).div_ceil(seen.accepted.max(1)).clamp(2, 64) };
         width = width.saturating_mul(short);
+        rounds += u32::from(enough);
         per_width = if enough { SCORED_PER_WIDTH } else { SCORED_PER_WIDTH_AGAIN };
     }
     scan_set(view, probe, want, accept, scratch, effort, out, exact)
@@ -195,6 +207,8 @@ struct Walked {
 struct Walk<'a> {
     view: &'a View<'a>,
     scorer: Scorer<'a>,
+    /// By the coarse halves of the codes.
+    coarse: bool,
     width: usize,
     floor: Floor,
     room: Room<'a>,
@@ -206,7 +220,7 @@ impl Task for Walk<'_> {
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> Walked {
         let view = self.view;
-        let ground = Ground { view, scorer: self.scorer, kernel };
+        let ground = Ground { view, scorer: self.scorer, kernel, coarse: self.coarse };
         let mut scored = 1;
         let node = if view.upper.counts.is_empty() {
             view.entry
@@ -229,7 +243,7 @@ impl Task for Walk<'_> {
         let (walked, rows) = walk(&ground, pool, visited, fresh, self.floor);
         let understated = rescore(&ground, pool.entries(), rescored);
         let beyond = match pool.entries().last() {
-            Some(last) if view.layout.is_halved() => {
+            Some(last) if self.coarse => {
                 // Whoever asks for less than the default width takes a risk, and has it in proportion.
                 let share = (self.width as f32 / DEFAULT_WIDTH as f32).min(1.0);
                 understated.max(share * self.scorer.coarse_error(view.meta(last.node())))
@@ -240,7 +254,7 @@ impl Task for Walk<'_> {
     }
 }
 
-/// Puts the entries of a pool into the order of the whole of their codes, where these are in halves. Gives the most by
+/// Puts the entries of a pool into the order of the whole of their codes, if it was filled by coarse halves. Gives the most by
 /// which a coarse half understated: codes of points near one another err to the same side.
 #[inline(always)]
 fn rescore<K: Kernel>(ground: &Ground<'_, K>, entries: &[Entry], rescored: &mut Vec<Entry>) -> f32 {
@@ -249,7 +263,7 @@ fn rescore<K: Kernel>(ground: &Ground<'_, K>, entries: &[Entry], rescored: &mut 
         rescored.extend_from_slice(entries);
         return 0.0;
     }
-    if !ground.view.layout.is_halved() {
+    if !ground.coarse {
         return 0.0;
     }
     for e in entries.iter().take(CODES_AHEAD) {

@@ -247,6 +247,8 @@ pub(super) struct Ground<'a, K: Kernel> {
     pub view: &'a View<'a>,
     pub scorer: Scorer<'a>,
     pub kernel: K,
+    /// By the coarse halves of the codes, where these are in halves.
+    pub coarse: bool,
 }
 
 impl<K: Kernel> Layer for Ground<'_, K> {
@@ -262,17 +264,19 @@ impl<K: Kernel> Layer for Ground<'_, K> {
 
     #[inline(always)]
     fn score(&self, node: u32) -> f32 {
-        let (code, meta) = (self.view.code(node), self.view.meta(node));
-        if self.view.layout.is_halved() {
-            self.scorer.coarse(self.kernel, code, meta)
+        if self.coarse {
+            self.scorer.coarse(self.kernel, self.view.code(node), self.view.meta(node))
         } else {
-            self.scorer.score(self.kernel, code, meta)
+            self.view.whole(&self.scorer, self.kernel, node)
         }
     }
 
     #[inline(always)]
     fn prefetch(&self, node: u32) {
         self.view.prefetch_code(node);
+        if !self.coarse && self.view.layout.fine > 0 {
+            self.view.prefetch_fine(node);
+        }
     }
 
     #[inline(always)]

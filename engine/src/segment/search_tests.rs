@@ -330,3 +330,92 @@ fn a_segment_keeps_its_spaces_apart_on_the_heap_and_mapped() {
     let space = heap.space(4, SpaceKind::Memories).expect("there");
     assert!(space.search(&wrong, 5, 64, Accept::All, &mut scratch, &mut effort, &mut out).is_err());
 }
+
+/// Thousands of points near one another, which the coarse halves of their codes do not tell apart, among more than a scan is
+/// made for: each finds itself, and those nearest to it.
+#[test]
+fn in_a_large_crowd_each_finds_itself_and_its_neighbours() {
+    let mut random = Random::new(31);
+    let dim = 64;
+    let centre = random.vector(dim);
+    let mut rows: Vec<Vec<f32>> = (0..3000).map(|_| random.near(&centre, 0.03)).collect();
+    rows.extend((0..8000).map(|_| random.vector(dim)));
+    let params = BuildParams { m: 16, ef_construction: 100, ..params() };
+    for metric in [Metric::Cosine, Metric::L2] {
+        let data = input(metric, 0, &rows);
+        let segment = open(write(dim, vec![data.clone()], &params, 2), dim);
+        let space = segment.space(0, SpaceKind::Memories).expect("the space is there");
+        for v in data.vectors.chunks_exact(dim).take(3000).step_by(30) {
+            let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
+            let probe = Probe::new(metric, v);
+            space
+                .search(&probe, 10, 16, Accept::All, &mut scratch, &mut effort, &mut out)
+                .expect("the segment is whole");
+            let truth = brute(&data, dim, v, 10, |_| true);
+            assert_eq!(out[0], truth[0], "{metric:?}");
+            let hits = out.iter().filter(|found| truth.contains(found)).count();
+            assert!(hits >= 9, "{metric:?}: {hits}");
+        }
+    }
+}
+
+/// One vector far longer than all others does not hide them, and can be found.
+#[test]
+fn a_far_longer_vector_hides_nobody() {
+    let mut random = Random::new(32);
+    let dim = 32;
+    for length in [1e6_f32, 1e9, 1e18] {
+        let mut rows: Vec<Vec<f32>> = (0..3000).map(|_| random.vector(dim)).collect();
+        rows.push(vec![length / (dim as f32).sqrt(); dim]);
+        let data = input(Metric::L2, 0, &rows);
+        let segment = open(write(dim, vec![data.clone()], &params(), 2), dim);
+        let space = segment.space(0, SpaceKind::Memories).expect("the space is there");
+        let mut walks = 0;
+        for v in data.vectors.chunks_exact(dim).step_by(100) {
+            let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
+            space
+                .search(&Probe::new(Metric::L2, v), 1, 64, Accept::All, &mut scratch, &mut effort, &mut out)
+                .expect("the segment is whole");
+            assert_eq!(out, brute(&data, dim, v, 1, |_| true), "{length}");
+            walks += effort.graph_searches;
+        }
+        assert!(walks <= 40, "{length}: {walks} walks, and not one for each");
+    }
+}
+
+/// Squares of numbers this small vanish in f32, and the numbers are told apart all the same.
+#[test]
+fn very_small_vectors_are_told_apart() {
+    let mut random = Random::new(33);
+    for (metric, size) in [(Metric::L2, 1e-18_f32), (Metric::L2, 1e-20), (Metric::Dot, 1e-24)] {
+        for dim in [8, 64] {
+            let rows: Vec<Vec<f32>> =
+                (0..1500).map(|_| random.vector(dim).iter().map(|x| x * size).collect()).collect();
+            let data = input(metric, 0, &rows);
+            let scan_only = BuildParams { graph_from: usize::MAX, ..params() };
+            let [segment, graph] =
+                [scan_only, params()].map(|params| open(write(dim, vec![data.clone()], &params, 2), dim));
+            let tail: Vec<TailRow> = data
+                .ids
+                .iter()
+                .zip(data.vectors.chunks_exact(dim))
+                .map(|(&id, v)| TailRow::new(metric, id, v))
+                .collect();
+            for row in rows.iter().step_by(50) {
+                let query: Vec<f32> =
+                    if metric == Metric::Dot { row.iter().map(|x| x / size).collect() } else { row.clone() };
+                let truth = brute(&data, dim, &query, 10, |_| true);
+                assert_eq!(find(&segment, metric, &query, 10, Accept::All), truth, "{metric:?} {size} {dim}");
+                assert_eq!(
+                    find(&graph, metric, &query, 1, Accept::All),
+                    truth[..1],
+                    "{metric:?} {size} {dim}"
+                );
+                let (mut scratch, mut effort, mut out) = (Scratch::default(), Effort::default(), Vec::new());
+                let probe = Probe::new(metric, &query);
+                scan_rows(&probe, tail.iter(), 10, Accept::All, &mut scratch, &mut effort, &mut out);
+                assert_eq!(out, truth, "tail, {metric:?} {size} {dim}");
+            }
+        }
+    }
+}

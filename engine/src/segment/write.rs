@@ -24,6 +24,9 @@ const MEAN_FROM: usize = 256;
 /// Squared lengths beyond this are not centred: differences could leave the range of f32.
 const CENTRED_MOST: f32 = 1e37;
 
+/// Vectors so many times as long as the median do not count for the mean.
+const FAR_LONGER: f32 = 4.0;
+
 /// Codes are kept in halves if the coarse ones miss at most this share of a vector, on average (root of the mean
 /// square). Evenly spread numbers lose .06, normally distributed ones .11 (384 dimensions); a few numbers far larger
 /// than the others make it more, and walks by what is left would go astray.
@@ -274,18 +277,25 @@ fn coarse_enough(table: &CodeTable, dim: usize) -> bool {
     (missed.sum::<f64>() / table.len() as f64).sqrt() <= f64::from(COARSEST)
 }
 
-/// The mean of the different vectors, or nothing where centring could overflow.
+/// The mean of the different vectors, or nothing where centring could overflow. Vectors far longer than most are left
+/// out: one of them would draw the mean so far that the codes of all others said only how far it is.
 fn mean(space: &Prepared, dim: usize) -> Vec<f32> {
     let nodes = space.points.rows.len();
-    let mut sums = vec![0f64; dim];
-    for node in 0..nodes {
-        let v = space.vector(node, dim);
-        if sum_of_squares(v) > CENTRED_MOST {
-            return Vec::new();
-        }
-        sums.iter_mut().zip(v).for_each(|(s, &x)| *s += f64::from(x));
+    let squares: Vec<f32> = (0..nodes).map(|node| sum_of_squares(space.vector(node, dim))).collect();
+    if squares.iter().any(|&square| square > CENTRED_MOST) {
+        return Vec::new();
     }
-    sums.iter().map(|s| (s / nodes as f64) as f32).collect()
+    let mut order = squares.clone();
+    let (_, &mut median, _) = order.select_nth_unstable_by(nodes / 2, f32::total_cmp);
+    let most =
+        if crate::sabotage::on("outliers_centre") { CENTRED_MOST } else { median * FAR_LONGER * FAR_LONGER };
+    let mut sums = vec![0f64; dim];
+    let mut counted = 0_u32;
+    for (node, _) in squares.iter().enumerate().filter(|(_, square)| **square <= most) {
+        sums.iter_mut().zip(space.vector(node, dim)).for_each(|(s, &x)| *s += f64::from(x));
+        counted += 1;
+    }
+    sums.iter().map(|s| (s / f64::from(counted)) as f32).collect()
 }
 
 fn directory_entry(s: &Prepared, dim: usize) -> DirectoryEntry {

@@ -40,8 +40,9 @@ impl Metric {
     /// Checks a vector and gives the form in which it is stored and compared: the unit vector under
     /// [`Metric::Cosine`], a copy otherwise. `v` may have any length; the caller knows the dimension.
     ///
-    /// Refuses elements that are not finite, a squared length (under [`Metric::L2`] a squared distance between two
-    /// such vectors) beyond the range of f32 (the element of largest magnitude is named), and under cosine a vector whose length is zero or subnormal.
+    /// Refuses elements that are not finite, a squared length (unless under cosine: the squared distance between two such
+    /// vectors) beyond the range of f32 (the element of largest magnitude is named), and under cosine a vector whose
+    /// length is zero or subnormal.
     pub(crate) fn prepare(self, v: &[f32]) -> Result<Vec<f32>> {
         let mut v = v.to_vec();
         self.prepare_here(&mut v).map(|()| v)
@@ -57,8 +58,8 @@ impl Metric {
         {
             return Err(Error::NotFinite { index, value });
         }
-        // Two vectors may lie twice as far apart as either is long.
-        let most = if self == Metric::L2 { f32::MAX / 4.0 } else { f32::MAX };
+        // Two vectors may lie twice as far apart as either is long; graphs for the inner product go by distances, too.
+        let most = if self == Metric::Cosine { f32::MAX } else { f32::MAX / 4.0 };
         if squared > f64::from(most) {
             let (index, &value) =
                 v.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).unwrap_or((0, &f32::MAX));

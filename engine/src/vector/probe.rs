@@ -138,6 +138,7 @@ impl Probe {
             mean_norm,
             dim: self.vector.len(),
             inverse_root_dim: 1.0 / (self.vector.len().max(1) as f32).sqrt(),
+            tiny: (self.vector.len() as f32 * f32::MIN_POSITIVE).sqrt(),
         }
     }
 }
@@ -165,6 +166,8 @@ pub(crate) struct Scorer<'a> {
     mean_norm: f32,
     dim: usize,
     inverse_root_dim: f32,
+    /// As long as a vector may be whose squared length is too small for f32.
+    tiny: f32,
 }
 
 impl Scorer<'_> {
@@ -195,7 +198,8 @@ impl Scorer<'_> {
     /// The similarity that a product of the codes stands for.
     #[inline(always)]
     fn of(&self, raw: f32, meta: &CodeMeta) -> f32 {
-        self.base + self.factor * meta.scale * raw - self.share * meta.norm2
+        // In this order: the product of two scales may be too small for f32.
+        self.base + self.factor * (meta.scale * raw) - self.share * meta.norm2
     }
 
     fn score_f32(&self, code: &[u8]) -> f32 {
@@ -218,20 +222,29 @@ impl Scorer<'_> {
 
     /// Never less than |exact - approximate|: Cauchy-Schwarz on the two residuals.
     pub(crate) fn certain_error(&self, meta: &CodeMeta) -> f32 {
-        let decoded = meta.norm2.sqrt() + meta.residual;
-        self.gain * (self.norm * meta.residual + self.residual * decoded) + self.slack(meta)
+        let (norm, residual, missed) = self.lengths(meta);
+        let decoded = meta.norm2.sqrt() + missed;
+        self.gain * (norm * missed + residual * decoded) + self.slack(meta)
     }
 
     /// Four standard deviations of what a coarse half is off by, taking the fine halves to be anything.
     pub(crate) fn coarse_error(&self, meta: &CodeMeta) -> f32 {
         // 16 values as likely as one another, one step apart, have a variance of (16 * 16 - 1) / 12.
-        4.0 * self.gain * self.norm * meta.scale * 4.61
+        4.0 * self.gain * (self.norm + self.tiny) * meta.scale * 4.61
     }
 
     /// Four standard deviations of exact - approximate, taking the two residuals as random directions.
     pub(crate) fn likely_error(&self, meta: &CodeMeta) -> f32 {
-        let (a, b) = (self.norm * meta.residual, self.residual * meta.norm2.sqrt());
-        4.0 * self.gain * (a * a + b * b).sqrt() * self.inverse_root_dim + self.slack(meta)
+        let (norm, residual, missed) = self.lengths(meta);
+        let (a, b, c) = (norm * missed, residual * meta.norm2.sqrt(), residual * missed);
+        4.0 * self.gain * (a * a + b * b + c * c).sqrt() * self.inverse_root_dim + self.slack(meta)
+    }
+
+    /// Lengths of the query, of what its code misses, and of what this code misses: each no less than it is, although
+    /// squares of small numbers vanish in f32.
+    fn lengths(&self, meta: &CodeMeta) -> (f32, f32, f32) {
+        let tiny = if crate::sabotage::on("squares_vanish") { 0.0 } else { self.tiny };
+        (self.norm + tiny, self.residual + tiny, meta.residual + tiny)
     }
 }
 
