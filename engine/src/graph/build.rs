@@ -258,11 +258,11 @@ impl CodeTable {
         let dot = (kernel.dot_coarse(self.code(a), self.code(b), sum128) - 8 * sum) as f32 + 7.5 * sum as f32;
         let norm = ma.norm2.sqrt();
         match (self.metric, self.lengths.get(b as usize)) {
-            (Metric::L2, _) => -norm * norm + 2.0 * ma.scale * mb.scale * dot - mb.norm2,
-            (Metric::Cosine, _) => (1.0 - norm * norm / 2.0) + ma.scale * mb.scale * dot - 0.5 * mb.norm2,
+            (Metric::L2, _) => -norm * norm + 2.0 * ma.scale * (mb.scale * dot) - mb.norm2,
+            (Metric::Cosine, _) => (1.0 - norm * norm / 2.0) + ma.scale * (mb.scale * dot) - 0.5 * mb.norm2,
             // Not cut off at 0: a coarse half may make near points seem nearer than that, and their order counts.
             (Metric::Dot, length) => {
-                let flat = ma.norm2 + mb.norm2 - 2.0 * ma.scale * mb.scale * dot;
+                let flat = ma.norm2 + mb.norm2 - 2.0 * ma.scale * (mb.scale * dot);
                 match length {
                     Some(length) if inner => length - flat,
                     _ => -(flat + self.rise(a, b)),

@@ -400,3 +400,54 @@ impl Task for Trials<'_> {
         learnt
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::vector::{CentreScratch, Metric, Probe, half_len, halve};
+
+    use super::*;
+
+    /// Scores of each code for a vector: as a walk by halves of codes gives them, and as a trial does.
+    struct Both<'a> {
+        table: &'a CodeTable,
+        scorer: crate::vector::Scorer<'a>,
+        dim: usize,
+    }
+
+    impl Task for Both<'_> {
+        type Out = Vec<(f32, f32)>;
+
+        fn run<K: Kernel>(self, kernel: K) -> Self::Out {
+            let span = half_len(self.dim).next_multiple_of(64);
+            let (mut coarse, mut fine) = (vec![0; span], vec![0; span]);
+            let mut score = |node| {
+                halve(self.table.code(node), self.dim, &mut coarse, &mut fine);
+                self.scorer.coarse(kernel, &coarse, self.table.meta(node))
+            };
+            let nodes = 0..self.table.len() as u32;
+            nodes.map(|node| (score(node), self.table.walked(kernel, 0, node, true))).collect()
+        }
+    }
+
+    #[test]
+    fn a_trial_orders_as_a_search_does_to_the_last_bit() {
+        let (dim, mean) = (130, vec![0.01; 130]);
+        for metric in [Metric::L2, Metric::Cosine] {
+            let mut rng = fastrand::Rng::with_seed(3);
+            let rows: Vec<Vec<f32>> = (0..200)
+                .map(|_| {
+                    metric.prepare(&(0..dim).map(|_| rng.f32() - 0.4).collect::<Vec<_>>()).expect("finite")
+                })
+                .collect();
+            let mut table = CodeTable::new(metric, dim, &mean, rows.iter().map(Vec::as_slice));
+            table.halve();
+            let (probe, mut room) = (Probe::new(metric, &rows[0]), CentreScratch::default());
+            let scorer = probe.scorer(&mean, true, &mut room);
+            for (node, (search, trial)) in
+                dispatch(Both { table: &table, scorer, dim }).into_iter().enumerate()
+            {
+                assert_eq!(search.to_bits(), trial.to_bits(), "{metric:?} {node}: {search} {trial}");
+            }
+        }
+    }
+}
