@@ -308,22 +308,19 @@ fn check(
     let store = store.unwrap_or_else(|error| panic!("it does not open: {error}"));
     let mut words = observe(&store, seed).unwrap();
     let under_way = History::after(seed, most.saturating_sub(1)).step();
-    if most > acked && twin.find(&words, least, most).unwrap().is_none() {
-        match under_way {
-            // A halt holds as soon as its word does, though what came before it may be lost.
-            Op::Halt => {
-                words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect();
-            }
-            // And as long as its word does: the resumption is in the audit before the word goes.
-            Op::Resume if store.halted().unwrap().is_some() => {
-                if let Some((before, after)) = words.rsplit_once("resumed\n") {
-                    words = format!("{before}{after}");
-                }
-            }
-            _ => {}
-        }
+    if under_way == Op::Halt && most > acked && twin.find(&words, least, most).unwrap().is_none() {
+        // A halt holds as soon as its word does, though what came before it may be lost.
+        words = words.split_inclusive('\n').filter(|line| !line.starts_with("halted ")).collect();
     }
-    let Some(at) = twin.find(&words, least, most).unwrap() else {
+    // A halt that was ended leaves nothing else behind: one that was lost together with its end looks the same.
+    let resumed = history::resumptions(&store).unwrap();
+    let stands = |twin: &mut Twin, at: u64| {
+        let mut history = History::new(seed);
+        let expected = (0..at).filter(|_| history.step() == Op::Resume).count();
+        let begun = usize::from(most > acked && under_way == Op::Resume);
+        twin.at(at).unwrap() == words && (expected..=expected + begun).contains(&resumed)
+    };
+    let Some(at) = (least..=most).find(|at| stands(twin, *at)) else {
         let elsewhere = (0..=OPERATIONS).find(|at| twin.at(*at).unwrap() == words);
         assert!(elsewhere.is_none(), "it stands after {elsewhere:?}; {least} to {most} were due");
         panic!("not the state after {least}: {}", difference(twin.at(least).unwrap(), &words));

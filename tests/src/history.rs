@@ -392,10 +392,6 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
             // A forgotten memory has no key any more.
             let _ = writeln!(words, "{} {} {}", entry.actor, entry.op, entry.memory.map_or("", key));
         }
-        // That of a halt may be missing: it holds without it.
-        if seed & ALONE != 0 && entry.op == "resume" {
-            words.push_str("resumed\n");
-        }
         let name = entry.detail["directive"].as_str().or(entry.detail["name"].as_str());
         if let Some(name) = name.filter(|name| name.starts_with(&own)) {
             let _ = writeln!(words, "{} {} {name}", entry.actor, entry.op);
@@ -413,6 +409,12 @@ pub fn observe(store: &Store, seed: u64) -> Result<String> {
         words.push('\n');
     }
     Ok(words)
+}
+
+/// How many halts were ended, as the audit tells. A resumption under way may be counted before it is done.
+pub fn resumptions(store: &Store) -> Result<usize> {
+    let entries = store.audit_entries(0, 100_000)?;
+    Ok(entries.iter().filter(|entry| entry.op == "resume").count())
 }
 
 /// A store in memory that follows a history, and what it looked like after each operation.
