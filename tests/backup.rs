@@ -289,6 +289,9 @@ fn files_of_another_life_do_no_harm() {
     practise(&store, &vectors(8, 20, 16));
     store.seal().unwrap();
     let receipt = store.recall(&Query::new(queries().remove(0))).unwrap().receipt.unwrap();
+    // It gets an authority, and is halted: neither is so in the other life.
+    store.create_authority("owner").unwrap();
+    store.halt("the older life", wisen::HaltLevel::DenyAll).unwrap();
     store.close().unwrap();
     drop(store);
 
@@ -296,6 +299,7 @@ fn files_of_another_life_do_no_harm() {
     copy_folder(&place.store().join("segments"), &place.at("restored").join("segments"));
     fs::copy(place.store().join("control"), place.at("restored").join("control")).unwrap();
     let restored = Store::open(place.at("restored"), Options::existing()).unwrap();
+    assert_eq!(restored.halted().unwrap(), None);
     assert_sound(&restored);
     assert_eq!(answers(&restored, &queries(), 20), told);
     // A receipt that nobody had reported on is not in a backup.

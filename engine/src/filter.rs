@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
-/// Most conditions in one filter (SQLite takes no expression that is deeper than 1,000), and how deep they may be nested.
+/// Most conditions in one filter (SQLite takes no expression that is deeper than 1,000), how deep they may be nested, and
+/// most values in its lists.
 const MOST_CONDITIONS: usize = 900;
 const DEEPEST: usize = 32;
+const MOST_VALUES: usize = 1000;
 
 /// A condition on a memory.
 ///
@@ -190,15 +192,16 @@ impl Filter {
 
     /// Refuses what is too large to be answered, and numbers that are not finite: JSON does not tell them apart.
     pub(crate) fn check(&self) -> Result<()> {
-        let (mut conditions, mut open) = (0, vec![(self, 1)]);
+        let (mut conditions, mut values, mut open) = (0, 0, vec![(self, 1)]);
         while let Some((filter, depth)) = open.pop() {
-            conditions += match filter {
-                Filter::Field(FieldTest { test: Test::OneOf(values), .. }) => 1 + values.len(),
-                _ => 1,
-            };
-            if conditions > MOST_CONDITIONS || depth > DEEPEST {
+            conditions += 1;
+            if let Filter::Field(FieldTest { test: Test::OneOf(list), .. }) = filter {
+                values += list.len();
+            }
+            if conditions > MOST_CONDITIONS || depth > DEEPEST || values > MOST_VALUES {
                 let why = format!(
-                    "it has more than {MOST_CONDITIONS} conditions, or more than {DEEPEST} within one another"
+                    "it has more than {MOST_CONDITIONS} conditions, more than {DEEPEST} within one another, or \
+                     more than {MOST_VALUES} values in lists"
                 );
                 return Err(Error::invalid("filter", why));
             }

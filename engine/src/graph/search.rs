@@ -30,6 +30,9 @@ const MOST_WIDENING: usize = 32;
 /// one another the coarse halves do not tell which is which.
 const COARSE_ROUNDS: u32 = 2;
 
+/// A scan of at most so many nodes for each place of the widest pool settles what whole codes cannot.
+const SCANNED_PER_WIDEST: usize = 64;
+
 /// How many results a search is to find.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Want {
@@ -68,7 +71,6 @@ pub(crate) fn search<E>(
     // A pool with no room beyond what has to be right always ends within the error of the codes.
     let mut width = width.max(sure.saturating_add(sure / 2)).max(want);
     let floor = scratch.met.floor(width);
-    let most = width.saturating_mul(MOST_WIDENING);
     // What a scan would score.
     let mut scanned = nodes;
     if let Accept::Only(set) = accept {
@@ -85,6 +87,7 @@ pub(crate) fn search<E>(
         width = widened;
         scanned = allowed.min(nodes);
     }
+    let most = width.saturating_mul(MOST_WIDENING);
     let mut per_width = SCORED_PER_WIDTH;
     let mut rounds = 0;
     while view.has_graph() && width.saturating_mul(per_width) < scanned {
@@ -132,9 +135,16 @@ pub(crate) fn search<E>(
             // Twice as many as have to be right, so that the last is not the worst of an almost empty pool.
             _ => found.len() >= want && seen.accepted >= (2 * sure).min(pool.entries().len()),
         };
-        // A walk through ever more that is as good ends in a scan.
         if enough && !reached && seen.saturated && width >= most && !crate::sabotage::on("crowds_in_halves") {
-            break;
+            if coarse {
+                // Perhaps not a crowd, but the error of the halves.
+                rounds = COARSE_ROUNDS;
+                continue;
+            }
+            // What not even whole codes tell apart a scan does, where it takes about as long as the walks did.
+            if scanned <= most.saturating_mul(SCANNED_PER_WIDEST) {
+                break;
+            }
         }
         if reached || enough && (!seen.saturated || width >= most) {
             let accepted = |e: &&Entry| {

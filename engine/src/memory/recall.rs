@@ -167,9 +167,9 @@ fn survey(core: &Core, query: &Query, now: Timestamp) -> Result<Vec<Ground>> {
         },
     };
     let filter = query.filter.as_ref().map(|filter| {
+        filter.check()?;
         let kind = query.kind.iter().map(|kind| Filter::kind(kind.clone()));
         let filter = Filter::All(kind.chain([filter.clone()]).collect());
-        filter.check()?;
         Ok::<_, Error>((filter.key()?, filter))
     });
     let filter = filter.transpose()?;

@@ -11,8 +11,11 @@ use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags};
 use crate::error::{Error, Result};
 use crate::segment::Control;
 
-use super::db::{CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SEQ_WORD, Wanted, located, sql};
+use super::db::{
+    CONTROL_MAGIC, CONTROL_WORDS, ID_WORDS, MAGIC_WORD, SAID_WORDS, SEQ_WORD, Wanted, located, sql,
+};
 use super::identity::{self, Identity};
+use super::receipts::Alone;
 
 /// Pages in the write-ahead log at which SQLite moves them into the database: as many as by default, and in a large
 /// database up to four times as many (16 MiB), because the same few pages change with every report.
@@ -198,7 +201,7 @@ pub(super) fn open_control(wanted: &Wanted<'_>, identity: &Identity, immutable: 
     };
     let (file, id) = (dir.join("control"), id_words(identity));
     if !wanted.read_only {
-        return Ok(ControlFile { control: claim(&file, id)?, sought: None });
+        return Ok(ControlFile { control: claim(&file, id, wanted.busy)?, sought: None });
     }
     if let Some(control) = existing(&file, id)? {
         return Ok(ControlFile { control, sought: None });
@@ -217,7 +220,7 @@ pub(crate) fn create_control(conn: &Connection, dir: &Path) -> Result<()> {
     let (identity, _) =
         identity::read(conn, dir)?.ok_or_else(|| Error::internal("the database of a copy is empty"))?;
     let file = dir.join("control");
-    claim(&file, id_words(&identity))?.sync().map_err(Error::io("sync", &file))
+    claim(&file, id_words(&identity), Duration::ZERO)?.sync().map_err(Error::io("sync", &file))
 }
 
 fn id_words(identity: &Identity) -> [u64; 2] {
@@ -243,11 +246,19 @@ fn existing(file: &Path, id: [u64; 2]) -> Result<Option<Control>> {
 }
 
 /// Opens the control file for writing, or creates it, and makes it this store's.
-fn claim(file: &Path, id: [u64; 2]) -> Result<Control> {
+fn claim(file: &Path, id: [u64; 2], busy: Duration) -> Result<Control> {
     let control = Control::create_or_open(file, CONTROL_WORDS)?;
+    if is_of(&control, id) {
+        return Ok(control);
+    }
+    // One at a time: what another process says of this store once it has claimed the file must stay. Where it cannot be
+    // locked, two that create a store at once write the same words.
+    let _alone = Alone::wait(file, busy);
     if !is_of(&control, id) {
-        // New, or another store's: what it counts means nothing here. Two processes that create
-        // the same store at once write the same words; the first change comes after them.
+        // New, or another store's: what it counts, and whether that is halted, means nothing here.
+        if !crate::sabotage::on("words_stay") {
+            SAID_WORDS.iter().for_each(|&word| control.word(word).store(0, Release));
+        }
         control.word(SEQ_WORD).store(0, Release);
         (0..2).for_each(|i| control.word(ID_WORDS[i]).store(id[i], Release));
         control.word(MAGIC_WORD).store(CONTROL_MAGIC, Release);

@@ -48,6 +48,8 @@ const WRITER_WORD: usize = 5;
 const HALT_WORD: usize = 6;
 const RULES_WORD: usize = 7;
 const TIME_WORD: usize = 8;
+/// What the file says of a store beside its newest change.
+pub(super) const SAID_WORDS: [usize; 4] = [GENERATION_WORD, HALT_WORD, RULES_WORD, TIME_WORD];
 /// Free pages of the database go back to the file system when there are more than so many (256 KiB)...
 const FREE_PAGES: i64 = 64;
 /// ...and more than one in so many is free.

@@ -67,6 +67,8 @@ struct Held {
     file: Option<FileId>,
     /// Batches written.
     batches: u32,
+    /// Whether a power loss may take back what was written here.
+    unsynced: bool,
 }
 
 /// What is written at once.
@@ -83,17 +85,22 @@ impl Receipts {
     pub(crate) fn open(dir: Option<&Path>, read_only: bool, busy: Duration) -> Result<Self> {
         let file = dir.map(|dir| dir.join("receipts.db"));
         // Handles that live for a few batches only begin anywhere in the round.
-        let mut held = Held { conn: None, file: None, batches: std::process::id() % SWEEP_EVERY };
+        let mut held =
+            Held { conn: None, file: None, batches: std::process::id() % SWEEP_EVERY, unsynced: false };
         match &file {
             _ if read_only => {}
             None => {
                 let conn = Connection::open_in_memory().and_then(|conn| ready(conn, busy)).map_err(sql)?;
                 held.conn = Some(conn);
             }
-            Some(file) => {
-                let _alone = Alone::wait(file, busy)?;
-                held.open(file, busy)?;
-            }
+            // Receipts keep nobody from opening a store: if they cannot be had now, they are opened when needed.
+            Some(file) => match Alone::wait(file, busy) {
+                Err(Error::Busy { .. }) => {}
+                alone => {
+                    let _alone = alone?;
+                    held.open(file, busy)?;
+                }
+            },
         }
         Ok(Self {
             held: Mutex::new((!read_only).then_some(held)),
@@ -162,14 +169,14 @@ impl Receipts {
         };
         let slips: Vec<Arc<Slip>> = waits::lock(&self.waiting).values().cloned().collect();
         let done = std::mem::take(&mut *waits::lock(&self.done));
-        // Where nothing waits, earlier batches may have been committed without a sync.
-        if slips.is_empty() && done.is_empty() && !durable {
+        if slips.is_empty() && done.is_empty() && !(durable && held.unsynced) {
             return Ok(());
         }
         let sweep = held.batches.is_multiple_of(SWEEP_EVERY).then_some(now);
         let batch = Batch { slips, done, sweep, durable };
         self.with_conn(held, |conn| batch.write(conn))?;
         held.batches = held.batches.wrapping_add(1);
+        held.unsynced = !durable;
         let mut waiting = waits::lock(&self.waiting);
         for slip in &batch.slips {
             waiting.remove(&slip.id);
@@ -185,6 +192,7 @@ impl Receipts {
         let Some(held) = &mut *guard else {
             return Ok(());
         };
+        held.unsynced = true;
         self.with_conn(held, |conn| {
             let mut gone = Vec::new();
             let mut statement = conn.prepare(&format!("SELECT {FIELDS} FROM receipts")).map_err(sql)?;
@@ -383,12 +391,12 @@ fn read(conn: &Connection, id: ReceiptId) -> Result<Option<Slip>> {
     row.map(|row| row.slip()).transpose()
 }
 
-/// The right to open the file, to put it aside, and to remove its log.
-struct Alone(Option<File>);
+/// The right to open the file, to put it aside, and to remove its log; and to make the control file another store's.
+pub(super) struct Alone(Option<File>);
 
 impl Alone {
     /// Takes it; whoever has it is waited for as long as the store waits for any lock.
-    fn wait(file: &Path, busy: Duration) -> Result<Self> {
+    pub(super) fn wait(file: &Path, busy: Duration) -> Result<Self> {
         let path = file.with_file_name(LOCKED);
         let lock = match OpenOptions::new().write(true).open(&path) {
             Ok(lock) => lock,
@@ -403,7 +411,7 @@ impl Alone {
                 // Where the file system knows no locks, two that find the same damage at once may lose receipts.
                 Err(TryLockError::Error(_)) => return Ok(Self(None)),
                 Err(TryLockError::WouldBlock) if begun.elapsed() >= busy => {
-                    let holder = "another process, which opens receipts.db,".to_owned();
+                    let holder = "another process, which opens the store,".to_owned();
                     return Err(Error::Busy { holder, waited_ms: begun.elapsed().as_millis() as u64 });
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
@@ -699,9 +707,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join(LOCKED), "").expect("write");
         let alone = Alone::wait(&dir.path().join("receipts.db"), Duration::ZERO).expect("nobody has it");
-        let refused = Receipts::open(Some(dir.path()), false, Duration::from_millis(20));
-        assert!(matches!(refused, Err(Error::Busy { .. })));
+        let late =
+            Receipts::open(Some(dir.path()), false, Duration::from_millis(20)).expect("without its file");
+        let slip = slip(1_000_000);
+        late.issue(slip.clone());
+        assert!(matches!(late.flush(1_000_000), Err(Error::Busy { .. })));
         drop(alone);
-        opened(dir.path());
+        late.flush(1_000_000).expect("flush");
+        assert_eq!(opened(dir.path()).find(slip.id).expect("find"), Some(slip));
     }
 }

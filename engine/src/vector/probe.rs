@@ -236,8 +236,10 @@ impl Scorer<'_> {
     /// Four standard deviations of exact - approximate, taking the two residuals as random directions.
     pub(crate) fn likely_error(&self, meta: &CodeMeta) -> f32 {
         let (norm, residual, missed) = self.lengths(meta);
-        let (a, b, c) = (norm * missed, residual * meta.norm2.sqrt(), residual * missed);
-        4.0 * self.gain * (a * a + b * b + c * c).sqrt() * self.inverse_root_dim + self.slack(meta)
+        // In f64: squares of what f32 can hold.
+        let parts = [norm * missed, residual * meta.norm2.sqrt(), residual * missed];
+        let both = parts.iter().map(|&part| f64::from(part).powi(2)).sum::<f64>().sqrt() as f32;
+        4.0 * self.gain * both * self.inverse_root_dim + self.slack(meta)
     }
 
     /// Lengths of the query, of what its code misses, and of what this code misses: each no less than it is, although
