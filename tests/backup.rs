@@ -315,6 +315,22 @@ fn files_of_another_life_do_no_harm() {
     assert_sound(&restored);
 }
 
+/// No number is given out twice in the two lives of a store, not even of what it had none of.
+#[test]
+fn restored_stores_begin_beyond_what_the_older_life_may_give_out() {
+    let place = Place::new();
+    let store = place.open(Options::new(16));
+    store.backup(place.at("backup"), false).unwrap();
+    Store::restore(place.at("backup"), place.at("restored")).unwrap();
+    let restored = Store::open(place.at("restored"), Options::existing()).unwrap();
+    let live = |store: &Store| {
+        let id = fill(store, &vectors(1, 1, 16))[0];
+        (id.0, store.report(&Report::on_memory(id, Outcome::Success)).unwrap().id.0)
+    };
+    let (older, newer) = (live(&store), live(&restored));
+    assert!(newer.0 > older.0 && newer.1 > older.1, "{older:?} {newer:?}");
+}
+
 /// Whoever opens a store read-only before anybody has opened it for writing sees what is done to it from then on, at
 /// the next call: by the control file that came with it, or the one that the first writer makes.
 #[test]

@@ -290,3 +290,36 @@ fn erasing_leaves_the_rest_as_it_was() {
     assert_eq!(evidence(5), Some(0));
     assert_sound(&store);
 }
+
+/// A recall of another handle just before holds the vector and may hold the text in its receipt, which is written a little later.
+#[test]
+fn receipts_that_wait_elsewhere_are_erased_too() {
+    let place = Place::new();
+    let store = place.open(Options::new(DIM));
+    fill(&store, &vectors(1, 20, DIM));
+    let (vector, text) = (vectors(7, 1, DIM).remove(0), "a secret that is nowhere else but here");
+    let mut needles = vec![("text", text.as_bytes()[..20].to_vec())];
+    numbers(&mut needles, &vector);
+    let other = place.open(Options::existing());
+    for reported in [false, true] {
+        let id = store.remember(Memory::new(text, vector.clone())).unwrap();
+        let asked = other.recall(&Query::new(vector.clone()).text(text).k(1)).unwrap();
+        let kept = other.recall(&Query::new(vectors(8, 1, DIM).remove(0)).k(1)).unwrap();
+        assert!(store.forget_hard(id).unwrap());
+        if reported {
+            other.report(&Report::on(asked.receipt.unwrap(), Outcome::Success)).unwrap();
+            other.report(&Report::on(kept.receipt.unwrap(), Outcome::Success)).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        other.flush().unwrap();
+        // A handle's own receipts that do not speak of it stay.
+        let own = store.recall(&Query::new(vectors(9, 1, DIM).remove(0)).k(1)).unwrap();
+        let gone = store.remember(Memory::new("something else", vectors(10, 1, DIM).remove(0))).unwrap();
+        store.forget_hard(gone).unwrap();
+        let credited = store.report(&Report::on(own.receipt.unwrap(), Outcome::Success)).unwrap();
+        assert_ne!(credited.status, wisen::ReportStatus::Pending);
+        store.compact().unwrap();
+        assert_eq!(finds(&place.store(), &needles), Vec::<String>::new());
+    }
+    assert_sound(&store);
+}

@@ -282,3 +282,29 @@ fn fields_have_to_be_declared() {
     assert!(store.drop_field("lang").unwrap() && !store.drop_field("lang").unwrap());
     assert!(store.recall(&query).is_err(), "what was kept in mind is gone with it");
 }
+
+/// What a memory holds in a declared field is there again when the memory is, and a list may say one number twice.
+#[test]
+fn fields_of_merged_memories_and_doubled_numbers_are_kept() {
+    let store = Store::open(":memory:", Options::new(2)).unwrap();
+    let lang = |v: [f32; 2]| Memory::new("x", v).metadata(json!({"lang": "rust"}));
+    let one = store.remember(lang([1.0, 0.0])).unwrap();
+    let other = store.remember(lang([1.0, 0.001])).unwrap();
+    assert_eq!(store.distil("default", 0.99).unwrap().len(), 1);
+    store.declare_field("lang").unwrap();
+    store.separate(other).unwrap();
+    store.declare_field("n").unwrap();
+    let numbers =
+        json!({"n": [1, 1.0, 0, -0.0, 0.5, 0.5, 9_007_199_254_740_993_i64, 9_007_199_254_740_992.0]});
+    let doubled = store.remember(Memory::new("y", [0.0, 1.0]).metadata(numbers)).unwrap();
+    assert_sound(&store);
+    let found = |filter| -> Vec<_> {
+        let mut hits = store.recall(&Query::new([1.0, 0.5]).k(5).filter(filter)).unwrap().hits;
+        hits.sort_by_key(|hit| hit.id);
+        hits.iter().map(|hit| hit.id).collect()
+    };
+    assert_eq!(found(Filter::field("lang", "rust")), [one, other]);
+    for number in [1.0, 0.0, 0.5, 9_007_199_254_740_992.0] {
+        assert_eq!(found(Filter::field("n", number)), [doubled], "{number}");
+    }
+}

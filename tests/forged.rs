@@ -162,8 +162,8 @@ fn a_halt_comes_with_an_import() {
 }
 
 /// The tables that a forger writes anew.
-const FORGED: [&str; 8] =
-    ["meta", "authorities", "directives", "overrides", "facts", "rules_head", "guard", "audit"];
+const FORGED: [&str; 9] =
+    ["meta", "authorities", "directives", "overrides", "facts", "rules_head", "guard", "audit", "principals"];
 
 /// An export of the store with the rows of the rules that it has once somebody has done this by hand, everything set
 /// right that needs no key.
@@ -265,6 +265,22 @@ fn forged_rules_are_not_imported() {
     Store::import(&file, place.at("imported")).unwrap();
     let imported = Store::open(place.at("imported"), options()).unwrap();
     assert_eq!(decisions(&imported), decisions(&store));
+}
+
+/// Numbers that are never given out mean something else, the owner for one: no store is made with them.
+#[test]
+fn numbers_that_are_never_given_out_are_refused() {
+    let place = Place::new();
+    let store = place.open(Options::new(2));
+    store.remember(Memory::new("a recipe", [1.0, 0.2])).unwrap();
+    store.register("ann", None).unwrap();
+    store.close().unwrap();
+    for number in [0, -5] {
+        let edit = format!("UPDATE principals SET id = {number}");
+        let error = Store::import(forged(&place, &edit), place.at("imported")).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::BadImport, "{error}");
+        assert!(error.to_string().contains("never given out"), "{error}");
+    }
 }
 
 /// Who makes the whole export anew, the audit and the authorities included, makes another store. The key that was

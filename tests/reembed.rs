@@ -254,6 +254,30 @@ fn what_cannot_be_placed_is_counted_and_kept() {
     assert_sound(&Store::open(place.at("back"), Options::existing().model("old")).unwrap());
 }
 
+/// What had no place is placed by its own text alone, once a model can embed that.
+#[test]
+fn what_had_no_place_gets_its_own() {
+    let place = Place::new();
+    let store = filled(&place, 40);
+    for text in ["unspeakable one", "unspeakable two", "unspeakable three"] {
+        practise(&store, text, true, 1);
+    }
+    practise(&store, "no text is kept", false, 1);
+    let speak = |text: &str, but: &[&str]| {
+        if but.iter().any(|but| text.ends_with(but)) { Vec::new() } else { wide(text) }
+    };
+    let told = store.reembed(place.at("moved"), "new", WIDE, |_, texts| {
+        Ok(texts.iter().map(|text| speak(text, &["one", "two", "three"])).collect())
+    });
+    let told = told.unwrap();
+    assert_eq!((told.placed, told.unplaced), (0, 4));
+    let told = moved(&place).reembed(place.at("again"), "newer", WIDE, |_, texts| {
+        Ok(texts.iter().map(|text| speak(text, &["two", "three"])).collect())
+    });
+    let told = told.unwrap();
+    assert_eq!((told.placed, told.unplaced), (1, 3));
+}
+
 /// Whatever the function does wrong is named, and leaves nothing behind.
 #[test]
 fn wrong_vectors_are_refused() {

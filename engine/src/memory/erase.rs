@@ -14,8 +14,10 @@ impl Store {
     /// vector, its experiences, notes of reports in which it was used, and the texts of recalls and notes
     /// that are its content, or quote it if it has at least 16 bytes. Recalls whose query was its vector
     /// (the same numbers; in f16, numbers that round to it) are erased too, and reports on them retracted. Memories merged into it go with
-    /// it. Returns whether there was one.
+    /// it. Returns whether there was one. Ask for it in place of [`forget`](Store::forget), not after it: what was
+    /// forgotten, has expired or was replaced by an update is not there any more to tell what speaks of it.
     ///
+    /// Receipts that other handles have issued and not yet written (for about ten milliseconds after a recall) are dropped.
     /// After [`compact`](Store::compact) nothing of it is in any byte of any file of the store. Out of
     /// reach are backups and exports made before, copies that were stored as other memories, words of the
     /// owner in the audit table (the reasons given for decisions), and blocks that the file system or the
@@ -37,8 +39,10 @@ fn forget(core: &Core, id: MemoryId) -> Result<bool> {
     let Some(traces) = load()? else {
         return Ok(false);
     };
-    let receipts =
-        |traces: &Traces| core.receipts.erase(&|vector| traces.lie_at(vector), &|text| traces.speak_in(text));
+    let receipts = |traces: &Traces| {
+        let (is_at, speaks) = (|vector: &[f32]| traces.lie_at(vector), |text: &str| traces.speak_in(text));
+        core.receipts.erase(&|| core.db.note_erasure(), &is_at, &speaks)
+    };
     // First, so that whatever happens after it can be asked for again.
     receipts(&traces)?;
     let (was_there, traces) = core.db.write(core.now(), |tx| {

@@ -346,6 +346,7 @@ pub(crate) fn verify_rows(conn: &Connection, found: &mut Verification) -> Result
     let summable = matches!(&grounds, Ok(faults) if faults.is_empty());
     for checked in [
         check_schema(conn),
+        tables::check_numbers(conn),
         grounds,
         principals::check(conn),
         half_lives::all(conn).map(|_| Vec::new()),

@@ -150,7 +150,7 @@ pub(crate) fn recall(core: &Core, query: &Query) -> Result<Recall> {
                 })
                 .collect(),
         };
-        core.receipts.issue(Slip { id, vector, text, shown, facts });
+        core.receipts.issue(Slip { id, vector, text, shown, facts }, core.db.erasures());
     }
     core.counters.add(&effort);
     let fit = hits.iter().map(Hit::probability).fold(0.0, f64::max);

@@ -19,7 +19,7 @@ use super::halt;
 use super::input::{Report, Subject};
 use super::output::{ReportReply, ReportStatus};
 use super::points::experience_metric;
-use super::triggers::{self, Pulled};
+use super::triggers;
 use super::witness;
 
 /// How long a receipt that cannot be found may still be on its way, in microseconds. It is written
@@ -30,34 +30,42 @@ const UNDERWAY: i64 = 60_000_000;
 pub(crate) fn report(core: &Core, reports: &[Report]) -> Result<Vec<ReportReply>> {
     core.writable()?;
     let at_fault = |row: usize| row_error(row, reports.len());
-    let mut slips: HashMap<ReceiptId, Option<Slip>> = HashMap::new();
     // Before the store is locked: a note may be long, and others wait.
     let mut notes = Vec::with_capacity(reports.len());
     for (row, report) in reports.iter().enumerate() {
         let screened = check(core, report).and_then(|()| gate::admit_note(core, report.note.as_deref()));
         notes.push(screened.map_err(at_fault(row))?);
     }
-    for id in reports.iter().filter_map(receipt_of) {
-        if let Entry::Vacant(slip) = slips.entry(id) {
-            slip.insert(core.receipts.find(id)?);
+    let (slips, (filed, effect, pulled)) = loop {
+        let erased = core.db.erasures();
+        let mut slips: HashMap<ReceiptId, Option<Slip>> = HashMap::new();
+        for id in reports.iter().filter_map(receipt_of) {
+            if let Entry::Vacant(slip) = slips.entry(id) {
+                slip.insert(core.receipts.find(id, erased)?);
+            }
         }
-    }
-    let now = core.now();
-    let (filed, effect, pulled): (Vec<Filed>, Effect, Pulled) = core.db.write(now, |tx| {
-        let mut ledger = Ledger::default();
-        let mut filed = Vec::with_capacity(reports.len());
-        for (row, report) in reports.iter().enumerate() {
-            let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
-            filed.push(
-                file(core, tx, &mut ledger, (report, notes[row].as_deref()), slip).map_err(at_fault(row))?,
-            );
+        let stored = core.db.write(core.now(), |tx| {
+            if core.db.erasures() != erased && !crate::sabotage::on("receipts_stay") {
+                // What the slips hold may have been erased meanwhile: they are looked for again.
+                return Ok(None);
+            }
+            let mut ledger = Ledger::default();
+            let mut filed = Vec::with_capacity(reports.len());
+            for (row, report) in reports.iter().enumerate() {
+                let slip = receipt_of(report).and_then(|id| slips.get(&id)?.as_ref());
+                let told = (report, notes[row].as_deref());
+                filed.push(file(core, tx, &mut ledger, told, slip).map_err(at_fault(row))?);
+            }
+            let effect = conclude(core, tx, ledger)?;
+            let guard = core.guard(tx.conn)?;
+            witness::reported(tx, &guard, reports, &filed)?;
+            let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
+            Ok(Some((filed, effect, pulled)))
+        })?;
+        if let Some(stored) = stored {
+            break (slips, stored);
         }
-        let effect = conclude(core, tx, ledger)?;
-        let guard = core.guard(tx.conn)?;
-        witness::reported(tx, &guard, reports, &filed)?;
-        let pulled = triggers::after_reports(tx, &guard, reports, &filed)?;
-        Ok((filed, effect, pulled))
-    })?;
+    };
     // The reports are stored: what follows may fail, and is done with a later report, flush or seal. An
     // error now would say that they were not.
     if let Some((level, reason)) = pulled {
@@ -170,7 +178,7 @@ pub(crate) fn settle_all(core: &Core) -> Result<()> {
     if core.db.is_read_only() {
         return Ok(());
     }
-    core.receipts.flush(core.now())?;
+    core.receipts.flush(core.now(), &|| core.db.erasures())?;
     settle(core)
 }
 
@@ -179,7 +187,7 @@ pub(crate) fn settle_durably(core: &Core) -> Result<()> {
     if core.db.is_read_only() {
         return Ok(());
     }
-    let flushed = core.receipts.flush_durably(core.now());
+    let flushed = core.receipts.flush_durably(core.now(), &|| core.db.erasures());
     flushed.and(settle(core))
 }
 
@@ -193,16 +201,23 @@ fn settle(core: &Core) -> Result<()> {
 }
 
 fn settle_one(core: &Core, id: ReceiptId) -> Result<()> {
-    let slip = core.receipts.find(id)?;
+    let erased = core.db.erasures();
+    let slip = core.receipts.find(id, erased)?;
     // Another report on it may have brought a copy while this one was waiting.
     if slip.is_some() || core.db.read(|conn| is_bound(conn, id))? {
-        let effect = core.db.write(core.now(), |tx| {
+        let settled = core.db.write(core.now(), |tx| {
+            if core.db.erasures() != erased {
+                // As for a report; the next one who settles looks again.
+                return Ok(None);
+            }
             let mut ledger = Ledger::default();
             credit::settle(tx, &mut ledger, id, slip.as_ref())?;
-            conclude(core, tx, ledger)
+            conclude(core, tx, ledger).map(Some)
         })?;
-        govern::consider(core, &effect);
-        core.receipts.drop_reported(id);
+        if let Some(effect) = settled {
+            govern::consider(core, &effect);
+            core.receipts.drop_reported(id);
+        }
     }
     Ok(())
 }

@@ -429,7 +429,7 @@ impl Drop for Store {
         self.core.cancel.store(true, Ordering::Release);
         let _ = self.keeper.stop();
         let _ = triggers::write_denials(&self.core);
-        let _ = self.core.receipts.flush(self.core.now());
+        let _ = self.core.receipts.flush(self.core.now(), &|| self.core.db.erasures());
         if !self.core.db.is_read_only() && !std::thread::panicking() {
             self.core.cancel.store(false, Ordering::Release);
             let _ = seal::seal_quickly(&self.core);

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 use super::connect::{let_shrink, open_file, prepare};
 use super::db::sql;
-use super::identity::{begin_life, meta, set_meta};
+use super::identity::{begin_life, leave_numbers_out, meta, set_meta};
 use super::{schema, tables};
 
 /// The entry of `meta` that makes a database a backup: the hash of each table, as JSON.
@@ -146,6 +146,6 @@ pub(crate) fn revive(conn: &Connection) -> Result<()> {
 
 /// Begins another life of a store, in which no number is given out that its older life may give out.
 pub(super) fn begin_apart(conn: &Connection) -> Result<()> {
-    conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [NUMBERS_LEFT_OUT]).map_err(sql)?;
+    leave_numbers_out(conn, NUMBERS_LEFT_OUT)?;
     begin_life(conn)
 }

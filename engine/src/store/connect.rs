@@ -257,7 +257,9 @@ fn claim(file: &Path, id: [u64; 2], busy: Duration) -> Result<Control> {
     if !is_of(&control, id) {
         // New, or another store's: what it counts, and whether that is halted, means nothing here.
         if !crate::sabotage::on("words_stay") {
-            SAID_WORDS.iter().for_each(|&word| control.word(word).store(0, Release));
+            for word in SAID_WORDS {
+                control.word(word).store(0, Release);
+            }
         }
         control.word(SEQ_WORD).store(0, Release);
         (0..2).for_each(|i| control.word(ID_WORDS[i]).store(id[i], Release));

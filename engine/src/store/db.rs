@@ -37,7 +37,7 @@ pub(crate) struct Wanted<'a> {
 
 /// Words of the control file: a magic number and the store's id, the newest change acknowledged,
 /// the generation of the list of segments, the process that is writing, the halt in force, the generation of
-/// the rules, and the latest time that a rule was judged at.
+/// the rules, the latest time that a rule was judged at, and how often something was erased for good.
 pub(super) const CONTROL_WORDS: usize = 64;
 pub(super) const MAGIC_WORD: usize = 0;
 pub(super) const ID_WORDS: [usize; 2] = [1, 2];
@@ -48,8 +48,10 @@ const WRITER_WORD: usize = 5;
 const HALT_WORD: usize = 6;
 const RULES_WORD: usize = 7;
 const TIME_WORD: usize = 8;
+/// How often something was erased for good.
+const ERASED_WORD: usize = 9;
 /// What the file says of a store beside its newest change.
-pub(super) const SAID_WORDS: [usize; 4] = [GENERATION_WORD, HALT_WORD, RULES_WORD, TIME_WORD];
+pub(super) const SAID_WORDS: [usize; 5] = [GENERATION_WORD, HALT_WORD, RULES_WORD, TIME_WORD, ERASED_WORD];
 /// Free pages of the database go back to the file system when there are more than so many (256 KiB)...
 const FREE_PAGES: i64 = 64;
 /// ...and more than one in so many is free.
@@ -231,6 +233,17 @@ impl Db {
         if !self.read_only && now > self.latest_time().saturating_add(1_000_000) {
             self.control().word(TIME_WORD).fetch_max(now.max(0).cast_unsigned(), AcqRel);
         }
+    }
+
+    /// How often any process has erased something for good. Receipts of recalls before the last time are not kept: they
+    /// may hold what was erased.
+    pub(crate) fn erasures(&self) -> u64 {
+        self.control().word(ERASED_WORD).load(Acquire)
+    }
+
+    /// Counts an erasure, of which every process then knows. Returns the new count.
+    pub(crate) fn note_erasure(&self) -> u64 {
+        self.control().word(ERASED_WORD).fetch_add(1, AcqRel).wrapping_add(1)
     }
 
     /// Takes back what was noted of times, which a clock that once ran ahead has spoilt.
@@ -463,16 +476,7 @@ impl Db {
                 notice::warn(format_args!("{lost} acknowledged changes are missing from memory.db"));
                 let before: i64 = identity::meta(tx.conn, "lost_changes")?.unwrap_or(0);
                 identity::set_meta(tx.conn, "lost_changes", before.saturating_add(lost))?;
-                tx.conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [lost]).map_err(sql)?;
-                // A copy made before the first row of a table has no entry for it.
-                tx.conn
-                    .execute(
-                        "INSERT INTO sqlite_sequence(name, seq) SELECT name, ?1 FROM sqlite_schema
-                         WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'
-                           AND name NOT IN (SELECT name FROM sqlite_sequence)",
-                        [lost],
-                    )
-                    .map_err(sql)?;
+                identity::leave_numbers_out(tx.conn, lost)?;
                 if crate::sabotage::on("losses_sink") {
                     self.control().word(SEQ_WORD).store(tx.seq.cast_unsigned(), Release);
                 } else {

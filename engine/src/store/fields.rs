@@ -43,17 +43,10 @@ pub(crate) fn declare(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
     }
     tx.conn.execute("INSERT INTO fields(name) VALUES (?1)", [name]).map_err(sql)?;
     let field = tx.conn.last_insert_rowid();
-    let mut after = 0;
-    loop {
-        let rows = memories::page(tx.conn, None, after, 1000)?;
-        let Some(last) = rows.last() else {
-            break;
-        };
-        after = last.id;
-        for row in &rows {
-            if let Some((_, Some(metadata), _)) = memories::payload(tx.conn, row.id)? {
-                insert(tx.conn, field, row.id, &values(&metadata, name)?)?;
-            }
+    // Merged ones too: they may come back.
+    for memory in memories::unforgotten(tx.conn)? {
+        if let Some((_, Some(metadata), _)) = memories::payload(tx.conn, memory)? {
+            insert(tx.conn, field, memory, &values(&metadata, name)?)?;
         }
     }
     tx.change(Op::FieldsChanged, 0, field)?;
@@ -105,7 +98,7 @@ fn insert(conn: &Connection, field: i64, memory: i64, values: &[Sql]) -> Result<
 }
 
 /// The scalars that metadata holds in a field: at its name, or at the path that its name is (`a.b`). Of a list,
-/// its elements; nothing of an object or null.
+/// its elements, each once, numbers by what they are worth; nothing of an object or null.
 fn values(metadata: &str, name: &str) -> Result<Vec<Sql>> {
     let metadata: Value = serde_json::from_str(metadata)
         .map_err(|error| Error::corrupt(format!("stored metadata is no JSON: {error}")))?;
@@ -120,11 +113,30 @@ fn values(metadata: &str, name: &str) -> Result<Vec<Sql>> {
         Value::String(text) => Some(Sql::Text(text.clone())),
         _ => None,
     };
-    Ok(match found {
-        Some(Value::Array(list)) => list.iter().filter_map(of).collect(),
-        Some(value) => of(value).into_iter().collect(),
-        None => Vec::new(),
-    })
+    let mut values: Vec<Sql> = Vec::new();
+    match found {
+        Some(Value::Array(list)) => {
+            for value in list.iter().filter_map(of) {
+                if !values.iter().any(|other| same(other, &value)) {
+                    values.push(value);
+                }
+            }
+        }
+        Some(value) => values.extend(of(value)),
+        None => {}
+    }
+    Ok(values)
+}
+
+/// Whether SQLite takes two values for one.
+fn same(a: &Sql, b: &Sql) -> bool {
+    match (a, b) {
+        (Sql::Integer(whole), Sql::Real(real)) | (Sql::Real(real), Sql::Integer(whole)) => {
+            // Exact: a whole number that f64 cannot hold equals none. Adding 0 makes -0 one.
+            (*real + 0.0).to_bits() == (*whole as f64).to_bits() && *real as i128 == i128::from(*whole)
+        }
+        _ => a == b,
+    }
 }
 
 /// A value as SQLite keeps it. True and false are blobs, so that they equal no number.
@@ -312,14 +324,10 @@ pub(crate) fn check_all(conn: &Connection) -> Result<Vec<String>> {
                         "SELECT 1 FROM field_values WHERE field = ?1 AND value = ?2 AND memory = ?3",
                     )
                     .map_err(sql)?;
-                let mut distinct: Vec<&Sql> = Vec::new();
                 let mut whole = true;
                 for value in &wanted {
-                    if !distinct.contains(&value) {
-                        distinct.push(value);
-                        whole &= present.exists(params![field, value, row.id]).map_err(sql)?;
-                        found -= 1;
-                    }
+                    whole &= present.exists(params![field, value, row.id]).map_err(sql)?;
+                    found -= 1;
                 }
                 if !whole || found != 0 {
                     faults.push(format!(

@@ -205,6 +205,20 @@ pub(super) fn count_durable(conn: &Connection) -> Result<()> {
     .map_err(sql)
 }
 
+/// Lets the next rows of every table have numbers larger by so many.
+pub(super) fn leave_numbers_out(conn: &Connection, many: i64) -> Result<()> {
+    conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [many]).map_err(sql)?;
+    // A table that never had a row has no entry.
+    conn.execute(
+        "INSERT INTO sqlite_sequence(name, seq) SELECT name, ?1 FROM sqlite_schema
+         WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'
+           AND name NOT IN (SELECT name FROM sqlite_sequence)",
+        [many],
+    )
+    .map(drop)
+    .map_err(sql)
+}
+
 pub(crate) fn set_meta(conn: &Connection, key: &str, value: impl rusqlite::ToSql) -> Result<()> {
     conn.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?1, ?2)", rusqlite::params![key, value])
         .map(|_| ())

@@ -213,6 +213,14 @@ pub(crate) fn page(
     rows.map(|row| MemoryRow::checked(row.map_err(sql)?)).collect()
 }
 
+/// Ids of all memories that were not forgotten: live, superseded and merged.
+pub(super) fn unforgotten(conn: &Connection) -> Result<Vec<i64>> {
+    let mut statement =
+        conn.prepare_cached("SELECT id FROM memories WHERE status <> ?1 ORDER BY id").map_err(sql)?;
+    let rows = statement.query_map([FORGOTTEN], |r| r.get(0)).map_err(sql)?;
+    rows.map(|row| row.map_err(sql)).collect()
+}
+
 /// Content and metadata (JSON text) of a memory, and the bytes read for them.
 pub(crate) fn payload(conn: &Connection, id: i64) -> Result<Option<(String, Option<String>, u64)>> {
     let row = conn

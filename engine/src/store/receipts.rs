@@ -54,7 +54,8 @@ pub(crate) struct Receipts {
     /// Its file; `None` for a store in memory.
     file: Option<PathBuf>,
     busy: Duration,
-    waiting: Mutex<HashMap<ReceiptId, Arc<Slip>>>,
+    /// Each with the number of erasures when it was issued: see [`Db::erasures`](super::Db::erasures).
+    waiting: Mutex<HashMap<ReceiptId, (Arc<Slip>, u64)>>,
     /// Written receipts that are to be deleted with the next batch.
     done: Mutex<Vec<ReceiptId>>,
 }
@@ -73,7 +74,7 @@ struct Held {
 
 /// What is written at once.
 struct Batch {
-    slips: Vec<Arc<Slip>>,
+    slips: Vec<(Arc<Slip>, u64)>,
     done: Vec<ReceiptId>,
     /// Drops what was issued too long before this time.
     sweep: Option<Timestamp>,
@@ -140,8 +141,9 @@ impl Receipts {
     }
 
     /// Takes a receipt; it can be found at once and is written by the next [`Receipts::flush`].
-    pub(crate) fn issue(&self, slip: Slip) {
-        waits::lock(&self.waiting).insert(slip.id, Arc::new(slip));
+    /// `erased`: how often something was erased before.
+    pub(crate) fn issue(&self, slip: Slip, erased: u64) {
+        waits::lock(&self.waiting).insert(slip.id, (Arc::new(slip), erased));
     }
 
     /// Drops a receipt that was reported on: the main database has a copy.
@@ -152,43 +154,56 @@ impl Receipts {
         }
     }
 
-    /// Writes what waits, in one transaction.
-    pub(crate) fn flush(&self, now: Timestamp) -> Result<()> {
-        self.write_waiting(now, false)
+    /// Writes what waits, in one transaction; what was issued before the last of `erasures` is dropped: it may hold what
+    /// another handle has erased since.
+    pub(crate) fn flush(&self, now: Timestamp, erasures: &dyn Fn() -> u64) -> Result<()> {
+        self.write_waiting(now, false, erasures)
     }
 
     /// As [`Receipts::flush`]; on return, whatever was written up to here is durable.
-    pub(crate) fn flush_durably(&self, now: Timestamp) -> Result<()> {
-        self.write_waiting(now, self.file.is_some() && !crate::sabotage::on("receipts_unsynced"))
+    pub(crate) fn flush_durably(&self, now: Timestamp, erasures: &dyn Fn() -> u64) -> Result<()> {
+        let durable = self.file.is_some() && !crate::sabotage::on("receipts_unsynced");
+        self.write_waiting(now, durable, erasures)
     }
 
-    fn write_waiting(&self, now: Timestamp, durable: bool) -> Result<()> {
+    fn write_waiting(&self, now: Timestamp, durable: bool, erasures: &dyn Fn() -> u64) -> Result<()> {
         let mut guard = self.held.lock();
         let Some(held) = &mut *guard else {
             return Ok(());
         };
-        let slips: Vec<Arc<Slip>> = waits::lock(&self.waiting).values().cloned().collect();
+        let slips: Vec<(Arc<Slip>, u64)> = waits::lock(&self.waiting).values().cloned().collect();
         let done = std::mem::take(&mut *waits::lock(&self.done));
         if slips.is_empty() && done.is_empty() && !(durable && held.unsynced) {
             return Ok(());
         }
         let sweep = held.batches.is_multiple_of(SWEEP_EVERY).then_some(now);
         let batch = Batch { slips, done, sweep, durable };
-        self.with_conn(held, |conn| batch.write(conn))?;
+        self.with_conn(held, |conn| batch.write(conn, erasures))?;
         held.batches = held.batches.wrapping_add(1);
         held.unsynced = !durable;
         let mut waiting = waits::lock(&self.waiting);
-        for slip in &batch.slips {
+        for (slip, _) in &batch.slips {
             waiting.remove(&slip.id);
         }
         Ok(())
     }
 
-    /// Drops what was asked with such a vector, or with a text that `speaks` of what is to go.
-    pub(crate) fn erase(&self, is_at: &dyn Fn(&[f32]) -> bool, speaks: &dyn Fn(&str) -> bool) -> Result<()> {
+    /// Drops what was asked with such a vector, or with a text that `speaks` of what is to go. `note` counts the erasure:
+    /// what waits in other handles is dropped there.
+    pub(crate) fn erase(
+        &self,
+        note: &dyn Fn() -> u64,
+        is_at: &dyn Fn(&[f32]) -> bool,
+        speaks: &dyn Fn(&str) -> bool,
+    ) -> Result<()> {
         let goes = |vector: &[f32], text: Option<&str>| is_at(vector) || text.is_some_and(speaks);
         let mut guard = self.held.lock();
-        waits::lock(&self.waiting).retain(|_, slip| !goes(&slip.vector, slip.text.as_deref()));
+        let erased = note();
+        waits::lock(&self.waiting).retain(|_, (slip, issued)| {
+            // What stays was looked through.
+            *issued = erased;
+            !goes(&slip.vector, slip.text.as_deref())
+        });
         let Some(held) = &mut *guard else {
             return Ok(());
         };
@@ -239,10 +254,10 @@ impl Receipts {
         *guard = None;
     }
 
-    /// The receipt with this id, written or not.
-    pub(crate) fn find(&self, id: ReceiptId) -> Result<Option<Slip>> {
-        if let Some(slip) = waits::lock(&self.waiting).get(&id) {
-            return Ok(Some(Slip::clone(slip)));
+    /// The receipt with this id, written or not. `erased`: how often something was erased until now.
+    pub(crate) fn find(&self, id: ReceiptId, erased: u64) -> Result<Option<Slip>> {
+        if let Some((slip, issued)) = waits::lock(&self.waiting).get(&id) {
+            return Ok((*issued >= erased || crate::sabotage::on("receipts_stay")).then(|| Slip::clone(slip)));
         }
         let mut guard = self.held.lock();
         let Some(held) = &mut *guard else {
@@ -279,19 +294,21 @@ impl Held {
 }
 
 impl Batch {
-    fn write(&self, conn: &mut Connection) -> Result<()> {
+    fn write(&self, conn: &mut Connection, erasures: &dyn Fn() -> u64) -> Result<()> {
         if !self.durable {
-            return self.commit(conn);
+            return self.commit(conn, erasures);
         }
         conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
-        let committed = self.commit(conn);
+        let committed = self.commit(conn, erasures);
         let put_back = conn.pragma_update(None, "synchronous", "NORMAL").map_err(sql);
         committed.and(put_back)
     }
 
-    fn commit(&self, conn: &mut Connection) -> Result<()> {
+    fn commit(&self, conn: &mut Connection, erasures: &dyn Fn() -> u64) -> Result<()> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        for slip in &self.slips {
+        // Asked under the lock: whoever erases after this looks through what is written here.
+        let erased = if crate::sabotage::on("receipts_stay") { 0 } else { erasures() };
+        for (slip, _) in self.slips.iter().filter(|(_, issued)| *issued >= erased) {
             let stored = Stored::from_slip(slip);
             tx.prepare_cached(
                 "INSERT OR IGNORE INTO receipts(id, vector, query_text, shown, facts, sum)
@@ -557,13 +574,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let receipts = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
         let slip = slip(1_000_000);
-        receipts.issue(slip.clone());
-        assert_eq!(receipts.find(slip.id).expect("find"), Some(slip.clone()));
-        receipts.flush(1_000_000).expect("flush");
+        receipts.issue(slip.clone(), 0);
+        assert_eq!(receipts.find(slip.id, 0).expect("find"), Some(slip.clone()));
+        receipts.flush(1_000_000, &|| 0).expect("flush");
         assert!(receipts.waiting.lock().is_empty());
         let again = Receipts::open(Some(dir.path()), false, Duration::from_secs(1)).expect("open");
-        assert_eq!(again.find(slip.id).expect("find"), Some(slip));
-        assert_eq!(again.find(ReceiptId::at(0)).expect("find"), None);
+        assert_eq!(again.find(slip.id, 0).expect("find"), Some(slip));
+        assert_eq!(again.find(ReceiptId::at(0), 0).expect("find"), None);
     }
 
     #[test]
@@ -576,11 +593,11 @@ mod tests {
         if let Some(held) = &mut *receipts.held.lock() {
             held.batches = 0; // the round in which old ones are looked for
         }
-        receipts.issue(old.clone());
-        receipts.issue(new.clone());
-        receipts.flush(40 * 24 * 3_600_000_000).expect("flush");
-        assert_eq!(receipts.find(old.id).expect("find"), None);
-        assert_eq!(receipts.find(new.id).expect("find"), Some(new));
+        receipts.issue(old.clone(), 0);
+        receipts.issue(new.clone(), 0);
+        receipts.flush(40 * 24 * 3_600_000_000, &|| 0).expect("flush");
+        assert_eq!(receipts.find(old.id, 0).expect("find"), None);
+        assert_eq!(receipts.find(new.id, 0).expect("find"), Some(new));
     }
 
     fn opened(dir: &Path) -> Receipts {
@@ -597,9 +614,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let receipts = opened(dir.path());
         let (one, two) = (slip(1_000_000), slip(2_000_000));
-        receipts.issue(one.clone());
-        receipts.issue(two.clone());
-        receipts.flush(2_000_000).expect("flush");
+        receipts.issue(one.clone(), 0);
+        receipts.issue(two.clone(), 0);
+        receipts.flush(2_000_000, &|| 0).expect("flush");
         let other = Connection::open(dir.path().join("receipts.db")).expect("open");
         // As a leaf with the pages of another receipt would be: each field is sound by itself.
         let exchange = "UPDATE receipts SET shown = ?1 WHERE id = ?2";
@@ -610,10 +627,10 @@ mod tests {
         // A row of an older version has none.
         other.execute("UPDATE receipts SET sum = NULL", []).expect("change");
         let unsummed = Slip { shown: vec![8, 9], ..one.clone() };
-        assert_eq!(receipts.find(one.id).expect("find"), Some(unsummed));
+        assert_eq!(receipts.find(one.id, 0).expect("find"), Some(unsummed));
         other.execute("UPDATE receipts SET sum = 1", []).expect("change");
         drop(other);
-        assert_eq!(receipts.find(one.id).expect("begun anew"), None);
+        assert_eq!(receipts.find(one.id, 0).expect("begun anew"), None);
         assert!(dir.path().join("receipts.db.damaged").exists());
     }
 
@@ -637,11 +654,11 @@ mod tests {
             .expect("insert");
         drop(older);
         let receipts = opened(dir.path());
-        assert_eq!(receipts.find(old.id).expect("find"), Some(old));
+        assert_eq!(receipts.find(old.id, 0).expect("find"), Some(old));
         let new = slip(2_000_000);
-        receipts.issue(new.clone());
-        receipts.flush(2_000_000).expect("flush");
-        assert_eq!(receipts.find(new.id).expect("find"), Some(new));
+        receipts.issue(new.clone(), 0);
+        receipts.flush(2_000_000, &|| 0).expect("flush");
+        assert_eq!(receipts.find(new.id, 0).expect("find"), Some(new));
         assert!(!dir.path().join("receipts.db.damaged").exists());
     }
 
@@ -651,11 +668,11 @@ mod tests {
         let damage = "no database at all, but long enough to look";
         std::fs::write(dir.path().join("receipts.db"), damage).expect("write");
         let (first, slip) = (opened(dir.path()), slip(1_000_000));
-        first.issue(slip.clone());
-        first.flush(1_000_000).expect("flush");
+        first.issue(slip.clone(), 0);
+        first.flush(1_000_000, &|| 0).expect("flush");
         let second = opened(dir.path());
-        assert_eq!(second.find(slip.id).expect("find"), Some(slip.clone()));
-        assert_eq!(first.find(slip.id).expect("find"), Some(slip));
+        assert_eq!(second.find(slip.id, 0).expect("find"), Some(slip.clone()));
+        assert_eq!(first.find(slip.id, 0).expect("find"), Some(slip));
         let aside =
             std::fs::read_to_string(dir.path().join("receipts.db.damaged")).expect("one was put aside");
         assert_eq!(aside, damage, "and only one");
@@ -667,39 +684,39 @@ mod tests {
         std::fs::write(dir.path().join(LOCKED), "").expect("write");
         let (first, second) = (opened(dir.path()), opened(dir.path()));
         let (broken, kept, late) = (slip(1_000_000), slip(2_000_000), slip(3_000_000));
-        first.issue(broken.clone());
-        first.flush(1_000_000).expect("flush");
+        first.issue(broken.clone(), 0);
+        first.flush(1_000_000, &|| 0).expect("flush");
         let other = Connection::open(dir.path().join("receipts.db")).expect("open");
         other.execute("UPDATE receipts SET sum = 1", []).expect("change");
         drop(other);
         // Both meet the damage; the second one after the first has put the file aside.
         assert!(matches!(stored(&second, broken.id), Err(Error::Corrupt { .. })));
-        assert_eq!(first.find(broken.id).expect("begun anew"), None);
-        first.issue(kept.clone());
-        first.flush(2_000_000).expect("flush");
-        second.issue(late.clone());
-        second.flush_durably(3_000_000).expect("flush");
-        assert_eq!(first.find(late.id).expect("find"), Some(late.clone()), "written where others look");
-        assert_eq!(second.find(kept.id).expect("find"), Some(kept.clone()));
-        assert_eq!(second.find(broken.id).expect("find"), None);
+        assert_eq!(first.find(broken.id, 0).expect("begun anew"), None);
+        first.issue(kept.clone(), 0);
+        first.flush(2_000_000, &|| 0).expect("flush");
+        second.issue(late.clone(), 0);
+        second.flush_durably(3_000_000, &|| 0).expect("flush");
+        assert_eq!(first.find(late.id, 0).expect("find"), Some(late.clone()), "written where others look");
+        assert_eq!(second.find(kept.id, 0).expect("find"), Some(kept.clone()));
+        assert_eq!(second.find(broken.id, 0).expect("find"), None);
         // Whoever closes leaves the log of the others alone.
         second.close();
-        assert_eq!(first.find(late.id).expect("find"), Some(late.clone()));
+        assert_eq!(first.find(late.id, 0).expect("find"), Some(late.clone()));
         first.close();
         let again = opened(dir.path());
-        assert_eq!(again.find(kept.id).expect("find"), Some(kept));
-        assert_eq!(again.find(late.id).expect("find"), Some(late));
+        assert_eq!(again.find(kept.id, 0).expect("find"), Some(kept));
+        assert_eq!(again.find(late.id, 0).expect("find"), Some(late));
     }
 
     #[test]
     fn a_file_deleted_by_hand_is_made_again() {
         let dir = tempfile::tempdir().expect("a folder");
         let (receipts, slip) = (opened(dir.path()), slip(1_000_000));
-        receipts.flush_durably(1_000_000).expect("flush");
+        receipts.flush_durably(1_000_000, &|| 0).expect("flush");
         std::fs::remove_file(dir.path().join("receipts.db")).expect("delete");
-        receipts.issue(slip.clone());
-        receipts.flush(1_000_000).expect("flush");
-        assert_eq!(opened(dir.path()).find(slip.id).expect("find"), Some(slip));
+        receipts.issue(slip.clone(), 0);
+        receipts.flush(1_000_000, &|| 0).expect("flush");
+        assert_eq!(opened(dir.path()).find(slip.id, 0).expect("find"), Some(slip));
     }
 
     #[test]
@@ -710,10 +727,10 @@ mod tests {
         let late =
             Receipts::open(Some(dir.path()), false, Duration::from_millis(20)).expect("without its file");
         let slip = slip(1_000_000);
-        late.issue(slip.clone());
-        assert!(matches!(late.flush(1_000_000), Err(Error::Busy { .. })));
+        late.issue(slip.clone(), 0);
+        assert!(matches!(late.flush(1_000_000, &|| 0), Err(Error::Busy { .. })));
         drop(alone);
-        late.flush(1_000_000).expect("flush");
-        assert_eq!(opened(dir.path()).find(slip.id).expect("find"), Some(slip));
+        late.flush(1_000_000, &|| 0).expect("flush");
+        assert_eq!(opened(dir.path()).find(slip.id, 0).expect("find"), Some(slip));
     }
 }

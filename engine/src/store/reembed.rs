@@ -35,6 +35,7 @@ use super::payload::unpack;
 use super::refill::{Of, by_situation};
 use super::reports::Row;
 use super::salts::Hashed;
+use super::slip::Facts;
 
 /// Texts embedded at a time.
 const BATCH: usize = 256;
@@ -202,7 +203,8 @@ impl Texts {
 }
 
 /// A copy of a receipt: its id, its situation, and its text as it is stored.
-type ReceiptRow = (Vec<u8>, i64, Option<Vec<u8>>);
+/// Id, situation, text, and whether it has no place in the space it is in.
+type ReceiptRow = (Vec<u8>, i64, Option<Vec<u8>>, bool);
 
 /// Where what was situated in the old space lies in the new one.
 struct Ground<'a> {
@@ -246,15 +248,22 @@ impl<'a> Ground<'a> {
                 }
             }
         }
-        let mut statement =
-            tx.conn.prepare("SELECT id, situation, query_text FROM receipts ORDER BY id").map_err(sql)?;
-        let receipts: Vec<ReceiptRow> = statement
-            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-            .and_then(Iterator::collect)
+        let mut statement = tx
+            .conn
+            .prepare("SELECT id, situation, query_text, facts FROM receipts ORDER BY id")
             .map_err(sql)?;
+        let mut rows = statement.query([]).map_err(sql)?;
+        let mut receipts: Vec<ReceiptRow> = Vec::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let field = |n| row.get::<_, Option<Vec<u8>>>(n).map_err(sql);
+            let facts = field(3)?.map_or(Ok(Facts::default()), |facts| Facts::decode(&facts))?;
+            let unplaced = facts.unplaced && !crate::sabotage::on("nowhere_is_a_place");
+            receipts.push((row.get(0).map_err(sql)?, row.get(1).map_err(sql)?, field(2)?, unplaced));
+        }
         let nowhere = cells::intern_situation(tx, &somewhere(&to.store_id, to.dimension))?;
         let mut known = HashMap::new();
-        for (_, situation, text) in &receipts {
+        // All without a place have the same situation, which says nothing of any of them.
+        for (_, situation, text, _) in receipts.iter().filter(|(.., unplaced)| !unplaced) {
             if let Some(place) = texts.of(text.as_deref())? {
                 known.entry(*situation).or_insert(place);
             }
@@ -278,10 +287,10 @@ impl<'a> Ground<'a> {
     }
 
     fn place_receipts(&mut self, tx: &Tx<'_>) -> Result<()> {
-        for (id, situation, text) in std::mem::take(&mut self.receipts) {
+        for (id, situation, text, unplaced) in std::mem::take(&mut self.receipts) {
             let place = match self.texts.of(text.as_deref())? {
                 Some(place) => Some(place),
-                None => self.known.get(&situation).copied(),
+                None => self.known.get(&situation).copied().filter(|_| !unplaced),
             };
             bound::move_to(tx, &id, place, self.nowhere)?;
             self.of_receipts.insert(id, place);

@@ -204,6 +204,20 @@ pub(crate) fn digest(conn: &Connection, table: &str, without: &[&str]) -> Result
     Ok(hex(&hash.digest128().to_be_bytes()))
 }
 
+/// Checks that no row has a number that is never given out: everything counts from 1, and 0 means the owner, or none. One
+/// sentence for each table at fault.
+pub(crate) fn check_numbers(conn: &Connection) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for table in ["namespaces", "kinds", "principals", "memories", "situations", "reports", "cells"] {
+        let least = format!("SELECT min(id) FROM {table}");
+        let least: Option<i64> = conn.query_row(&least, [], |r| r.get(0)).map_err(sql)?;
+        if let Some(least) = least.filter(|least| *least < 1 && !crate::sabotage::on("any_number")) {
+            faults.push(format!("row {least} of table {table} has a number that is never given out"));
+        }
+    }
+    Ok(faults)
+}
+
 /// Checks that whatever a row refers to is there. One sentence for each row at fault, at most `most`.
 pub(crate) fn check_references(conn: &Connection, most: usize) -> Result<Vec<String>> {
     let mut faults = Vec::new();
